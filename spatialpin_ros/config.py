@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Robot and camera descriptions read from config/*.yaml; unknown or missing keys fail loudly."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import yaml
+
+from spatialpin_ros.arrays import FloatArray, read_only
+from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+from spatialpin_ros.geometry import Pose
+
+Config = TypeVar("Config")
+
+
+def share_directory() -> Path:
+    """Folder that holds config/, urdf/ and launch/: the source tree, or the installed share folder."""
+    source = Path(__file__).resolve().parent.parent
+    if (source / "config" / "robots").is_dir():
+        return source
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        share = Path(prefix) / "share" / "spatialpin_ros"
+        if prefix and (share / "config" / "robots").is_dir():
+            return share
+    raise InvalidValueError("config/robots not found: source the workspace's setup.bash, or run from the repository")
+
+
+def resolve_uri(uri: str) -> Path:
+    """Turn package://<package>/<path>, file://<path> or a plain path into an existing path.
+
+    A package is looked for as an ament package (share folder) and then as a Python package, so
+    package://pybullet_data/... works.
+
+    Raises:
+        InvalidValueError: when the package or file does not exist.
+    """
+    if not uri.startswith("package://"):
+        path = Path(uri.removeprefix("file://")).expanduser()
+    else:
+        package, _, inside = uri.removeprefix("package://").partition("/")
+        path = _package_folder(package) / inside
+    if not path.exists():
+        raise InvalidValueError(f"'{uri}' points to {path}, which does not exist")
+    return path
+
+
+def _package_folder(package: str) -> Path:
+    if package == "spatialpin_ros":
+        return share_directory()
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        if prefix and (Path(prefix) / "share" / package).is_dir():
+            return Path(prefix) / "share" / package
+    module = importlib.util.find_spec(package)
+    if module is None or not module.submodule_search_locations:
+        raise InvalidValueError(f"package '{package}' is neither an ament package that is sourced nor a Python package")
+    return Path(next(iter(module.submodule_search_locations)))
+
+
+def _build(kind: type[Config], document: Any, where: str) -> Config:
+    if not isinstance(document, Mapping):
+        raise InvalidValueError(f"{where}: expected a mapping of keys, got {document!r:.60}")
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(document) - known)
+    if unknown:
+        raise InvalidValueError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
+    try:
+        return kind(**document)
+    except TypeError as error:
+        raise InvalidValueError(f"{where}: {error}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidValueError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidValueError(f"{path}: expected a mapping of keys")
+    return document
+
+
+def _locate(name_or_path: str, folder: str) -> Path:
+    path = Path(name_or_path).expanduser()
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise InvalidValueError(f"{path} does not exist")
+        return path
+    known = share_directory() / "config" / folder
+    path = known / f"{name_or_path}.yaml"
+    if not path.is_file():
+        raise UnknownNameError(name_or_path, sorted(item.stem for item in known.glob("*.yaml")), folder.rstrip("s"))
+    return path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workspace:
+    """An axis-aligned region of the base frame [m]."""
+
+    min: FloatArray
+    max: FloatArray
+
+    def __post_init__(self) -> None:
+        low, high = read_only(self.min, "workspace min", (3,)), read_only(self.max, "workspace max", (3,))
+        if (high <= low).any():
+            raise InvalidValueError(f"workspace: max {high.tolist()} must exceed min {low.tolist()} on every axis")
+        object.__setattr__(self, "min", low)
+        object.__setattr__(self, "max", high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointLimits:
+    """(D,) velocity, acceleration and jerk bounds [rad/s, rad/s^2, rad/s^3] and their scaling, 0 < s <= 1."""
+
+    velocity: FloatArray
+    acceleration: FloatArray
+    jerk: FloatArray
+    velocity_scaling: float = 1.0
+    acceleration_scaling: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("velocity", "acceleration", "jerk"):
+            values = read_only(getattr(self, name), f"limits {name}", (None,))
+            if (values <= 0).any():
+                raise InvalidValueError(f"limits {name}: must be positive, got {values.tolist()}")
+            object.__setattr__(self, name, values)
+        for name in ("velocity_scaling", "acceleration_scaling"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise InvalidValueError(f"limits {name}: must lie in (0, 1], got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class GripperConfig:
+    """A parallel gripper: its finger joints, links, opening between the pads [m] and force [N]."""
+
+    joints: list[str]
+    links: list[str]
+    max_width_m: float
+    min_width_m: float = 0.0
+    max_force_n: float = 40.0
+    finger_length_m: float = 0.045
+    finger_thickness_m: float = 0.022
+    joint_position_per_width: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.min_width_m < self.max_width_m:
+            raise InvalidValueError(f"gripper: need 0 <= min_width_m < max_width_m, got {self.min_width_m}, {self.max_width_m}")
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerConfig:
+    """Names of the ROS interfaces that ros2_control offers for the arm and the gripper."""
+
+    arm_action: str
+    gripper_action: str
+    arm_topic: str = ""
+    gripper_action_type: Literal["gripper_command", "parallel_gripper_command"] = "gripper_command"
+    joint_states: str = "/joint_states"
+
+    def __post_init__(self) -> None:
+        if self.gripper_action_type not in ("gripper_command", "parallel_gripper_command"):
+            raise InvalidValueError(
+                f"controllers: gripper_action_type '{self.gripper_action_type}' is neither gripper_command nor "
+                "parallel_gripper_command"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RobotConfig:
+    """What a URDF does not say about an arm: planning group, TCP, gripper, home, limits, controllers.
+
+    Args:
+        tip_frame: the TCP, between the finger pads, z pointing out of the hand, y along the closing direction.
+        joints: D names of the planning group, from base to tip.
+        home: (D,) resting position [rad].
+        allowed_collisions: pairs of links never checked against each other, besides adjacent ones.
+    """
+
+    name: str
+    urdf: str
+    base_frame: str
+    tip_frame: str
+    joints: list[str]
+    home: FloatArray
+    limits: JointLimits
+    workspace: Workspace
+    gripper: GripperConfig
+    controllers: ControllerConfig
+    allowed_collisions: list[list[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = len(self.joints)
+        object.__setattr__(self, "home", read_only(self.home, "home", (count,)))
+        for name in ("velocity", "acceleration", "jerk"):
+            read_only(getattr(self.limits, name), f"limits {name}", (count,))
+
+    @classmethod
+    def load(cls, name_or_path: str = "panda") -> RobotConfig:
+        """Read config/robots/<name>.yaml, or the YAML file at a path.
+
+        Raises:
+            UnknownNameError: lists the robots that have a file.
+            InvalidValueError: on unknown or missing keys and bad values, naming the file.
+        """
+        path = _locate(name_or_path, "robots")
+        document = _read_yaml(path)
+        parts = {"limits": JointLimits, "workspace": Workspace, "gripper": GripperConfig, "controllers": ControllerConfig}
+        try:
+            for key, kind in parts.items():
+                if key in document:
+                    document[key] = _build(kind, document[key], key)
+            return _build(cls, document, "robot")
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What a simulated camera renders."""
+
+    width: int = 640
+    height: int = 480
+    vertical_fov_deg: float = 42.0
+    near_m: float = 0.1
+    far_m: float = 3.0
+    rate_hz: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraConfig:
+    """Topics, frames and pose of a camera.
+
+    Args:
+        pose: {looking_from, looking_at} [m] or {xyz, rpy} [m, rad] of the optical frame in the base frame.
+        workspace: region that perception looks at.
+        noise: depth noise of the simulated camera: none or realsense_d435.
+    """
+
+    name: str
+    base_frame: str
+    optical_frame: str
+    topics: dict[str, str]
+    pose: dict[str, Any]
+    workspace: Workspace
+    image: ImageConfig = field(default_factory=ImageConfig)
+    noise: Literal["none", "realsense_d435"] = "none"
+
+    def __post_init__(self) -> None:
+        missing = {"color", "depth", "camera_info"} - set(self.topics)
+        if missing:
+            raise InvalidValueError(f"topics: {sorted(missing)} missing")
+        if self.noise not in ("none", "realsense_d435"):
+            raise InvalidValueError(f"noise: '{self.noise}' is neither none nor realsense_d435")
+        if set(self.pose) not in ({"looking_from", "looking_at"}, {"xyz", "rpy"}):
+            raise InvalidValueError(f"pose: needs looking_from and looking_at, or xyz and rpy; got {sorted(self.pose)}")
+
+    @property
+    def base_T_camera(self) -> Pose:
+        if "xyz" in self.pose:
+            return Pose.from_xyz_rpy(self.pose["xyz"], self.pose["rpy"])
+        return Pose.looking_at(np.asarray(self.pose["looking_from"]), np.asarray(self.pose["looking_at"]))
+
+    @classmethod
+    def load(cls, name_or_path: str = "simulation") -> CameraConfig:
+        """Read config/cameras/<name>.yaml, or the YAML file at a path; raises as `RobotConfig.load`."""
+        path = _locate(name_or_path, "cameras")
+        document = _read_yaml(path)
+        try:
+            for key, kind in {"workspace": Workspace, "image": ImageConfig}.items():
+                if key in document:
+                    document[key] = _build(kind, document[key], key)
+            return _build(cls, document, "camera")
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{path}: {error}") from error

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one error tree: every failure the package raises on purpose is a SpatialPinError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SpatialPinError(Exception):
+    """Base of every error of this package; the message says what was wrong, expected and what to do."""
+
+
+class InvalidValueError(SpatialPinError, ValueError):
+    """A value, array or document does not have the shape, range or fields that it must have."""
+
+
+class CameraFrameError(SpatialPinError):
+    """A camera frame cannot be used: no depth, mismatched sizes, unusable intrinsics."""
+
+
+class PerceptionError(SpatialPinError):
+    """A valid frame from which no scene can be made, for example because no support plane is visible."""
+
+
+class ReasoningError(SpatialPinError):
+    """A request or a reply of a reasoning back end cannot be turned into a task or an answer."""
+
+
+class UnknownNameError(ReasoningError):
+    """A name that matches nothing in the scene; lists what there is."""
+
+    def __init__(self, name: str, available: Sequence[str], kind: str = "object") -> None:
+        self.name, self.available, self.kind = name, tuple(available), kind
+        there_is = ", ".join(available) if available else "nothing"
+        super().__init__(f"no {kind} called '{name}'; there is: {there_is}")
+
+
+class AmbiguousNameError(ReasoningError):
+    """A name that matches several things in the scene; lists the matches."""
+
+    def __init__(self, name: str, matches: Sequence[str], kind: str = "object") -> None:
+        self.name, self.matches, self.kind = name, tuple(matches), kind
+        super().__init__(f"'{name}' could be any of these {kind}s: {', '.join(matches)}; say which one")
+
+
+class BackendError(SpatialPinError):
+    """A reasoning, perception or planning back end is unknown, not installed or failed to answer."""
+
+
+class ExecutionError(SpatialPinError):
+    """The arm or gripper rejected a goal, stopped answering or left its tolerances."""
