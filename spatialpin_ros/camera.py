@@ -90,7 +90,9 @@ class Intrinsics:
             raise CameraFrameError(
                 f"intrinsics: {error} is missing; needed are width, height, fx, fy, cx, cy"
             ) from error
-        return cls(*size, *focal, source=str(document.get("source", "file")))
+        return cls(
+            size[0], size[1], focal[0], focal[1], focal[2], focal[3], str(document.get("source", "file"))
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

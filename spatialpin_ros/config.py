@@ -29,7 +29,9 @@ def share_directory() -> Path:
         share = Path(prefix) / "share" / "spatialpin_ros"
         if prefix and (share / "config" / "robots").is_dir():
             return share
-    raise InvalidValueError("config/robots not found: source the workspace's setup.bash, or run from the repository")
+    raise InvalidValueError(
+        "config/robots not found: source the workspace's setup.bash, or run from the repository"
+    )
 
 
 def resolve_uri(uri: str) -> Path:
@@ -59,7 +61,9 @@ def _package_folder(package: str) -> Path:
             return Path(prefix) / "share" / package
     module = importlib.util.find_spec(package)
     if module is None or not module.submodule_search_locations:
-        raise InvalidValueError(f"package '{package}' is neither an ament package that is sourced nor a Python package")
+        raise InvalidValueError(
+            f"package '{package}' is neither an ament package that is sourced nor a Python package"
+        )
     return Path(next(iter(module.submodule_search_locations)))
 
 
@@ -95,7 +99,9 @@ def _locate(name_or_path: str, folder: str) -> Path:
     known = share_directory() / "config" / folder
     path = known / f"{name_or_path}.yaml"
     if not path.is_file():
-        raise UnknownNameError(name_or_path, sorted(item.stem for item in known.glob("*.yaml")), folder.rstrip("s"))
+        raise UnknownNameError(
+            name_or_path, sorted(item.stem for item in known.glob("*.yaml")), folder.rstrip("s")
+        )
     return path
 
 
@@ -109,7 +115,9 @@ class Workspace:
     def __post_init__(self) -> None:
         low, high = read_only(self.min, "workspace min", (3,)), read_only(self.max, "workspace max", (3,))
         if (high <= low).any():
-            raise InvalidValueError(f"workspace: max {high.tolist()} must exceed min {low.tolist()} on every axis")
+            raise InvalidValueError(
+                f"workspace: max {high.tolist()} must exceed min {low.tolist()} on every axis"
+            )
         object.__setattr__(self, "min", low)
         object.__setattr__(self, "max", high)
 
@@ -150,7 +158,9 @@ class GripperConfig:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_width_m < self.max_width_m:
-            raise InvalidValueError(f"gripper: need 0 <= min_width_m < max_width_m, got {self.min_width_m}, {self.max_width_m}")
+            raise InvalidValueError(
+                f"gripper: need 0 <= min_width_m < max_width_m, got {self.min_width_m}, {self.max_width_m}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,12 @@ class RobotConfig:
         """
         path = _locate(name_or_path, "robots")
         document = _read_yaml(path)
-        parts = {"limits": JointLimits, "workspace": Workspace, "gripper": GripperConfig, "controllers": ControllerConfig}
+        parts = {
+            "limits": JointLimits,
+            "workspace": Workspace,
+            "gripper": GripperConfig,
+            "controllers": ControllerConfig,
+        }
         try:
             for key, kind in parts.items():
                 if key in document:
@@ -258,7 +273,9 @@ class CameraConfig:
         if self.noise not in ("none", "realsense_d435"):
             raise InvalidValueError(f"noise: '{self.noise}' is neither none nor realsense_d435")
         if set(self.pose) not in ({"looking_from", "looking_at"}, {"xyz", "rpy"}):
-            raise InvalidValueError(f"pose: needs looking_from and looking_at, or xyz and rpy; got {sorted(self.pose)}")
+            raise InvalidValueError(
+                f"pose: needs looking_from and looking_at, or xyz and rpy; got {sorted(self.pose)}"
+            )
 
     @property
     def base_T_camera(self) -> Pose:

@@ -60,7 +60,9 @@ class Pose:
         return cls.from_xyz_rpy(position, (0.0, 0.0, yaw_rad))
 
     @classmethod
-    def looking_at(cls, eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike = (0.0, 0.0, 1.0)) -> Pose:
+    def looking_at(
+        cls, eye: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike = (0.0, 0.0, 1.0)
+    ) -> Pose:
         """Pose of an optical frame (x right, y down, z forward) at `eye` that looks at `target` [m]."""
         eye_m, target_m = np.asarray(eye, dtype=np.float64), np.asarray(target, dtype=np.float64)
         forward = target_m - eye_m
@@ -98,8 +100,8 @@ class Pose:
         return np.asarray(np.asarray(points, dtype=np.float64) @ self.axes.T + self.position)
 
     def inverse(self) -> Pose:
-        inverse_rotation = self.rotation.inv()
-        return Pose(-inverse_rotation.apply(self.position), inverse_rotation.as_quat())
+        x, y, z, w = self.quaternion
+        return Pose(-(self.axes.T @ self.position), np.array([-x, -y, -z, w]))
 
     def __matmul__(self, other: Pose) -> Pose:
         """Compose: `a_T_b @ b_T_c` is `a_T_c`."""

@@ -46,7 +46,9 @@ class Outcome:
         if self.level not in get_args(Level):
             raise InvalidValueError(f"outcome: level '{self.level}' is none of {get_args(Level)}")
         if (self.status == "failed") != bool(self.reason) and self.status != "cancelled":
-            raise InvalidValueError(f"outcome: a failure, and only a failure, has a reason; got '{self.reason}'")
+            raise InvalidValueError(
+                f"outcome: a failure, and only a failure, has a reason; got '{self.reason}'"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         names = ("task_id", "status", "level", "reason", "message", "stage", "duration_s")

@@ -69,7 +69,9 @@ class Trajectory:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Trajectory:
-        arrays = [array_from_json(document[name]) for name in ("times", "positions", "velocities", "accelerations")]
+        arrays = [
+            array_from_json(document[name]) for name in ("times", "positions", "velocities", "accelerations")
+        ]
         return cls(tuple(document["joint_names"]), *arrays)
 
 
@@ -103,7 +105,9 @@ class PlanStage:
         if self.name not in get_args(StageName):
             raise InvalidValueError(f"plan stage: name '{self.name}' is none of {get_args(StageName)}")
         if (self.trajectory is None) == (self.gripper_width_m is None):
-            raise InvalidValueError(f"plan stage '{self.name}': needs a trajectory or a gripper width, not both")
+            raise InvalidValueError(
+                f"plan stage '{self.name}': needs a trajectory or a gripper width, not both"
+            )
         waypoints = read_only(self.tcp_waypoints, f"waypoints of stage '{self.name}'", (None, 7))
         object.__setattr__(self, "tcp_waypoints", waypoints)
 
@@ -168,9 +172,13 @@ class Plan:
             if current is None:
                 continue
             if current.joint_names != self.joint_names:
-                raise InvalidValueError(f"plan stage '{stage.name}': joints {current.joint_names} are not the plan's")
+                raise InvalidValueError(
+                    f"plan stage '{stage.name}': joints {current.joint_names} are not the plan's"
+                )
             if previous is not None and np.abs(current.positions[0] - previous.positions[-1]).max() > 1e-4:
-                raise InvalidValueError(f"plan stage '{stage.name}': does not start where the stage before it ended")
+                raise InvalidValueError(
+                    f"plan stage '{stage.name}': does not start where the stage before it ended"
+                )
             previous = current
         if previous is None:
             raise InvalidValueError("plan: has no motion")
@@ -248,7 +256,9 @@ class PlanFailure:
 
     def __post_init__(self) -> None:
         if self.reason not in get_args(FailureReason):
-            raise InvalidValueError(f"plan failure: reason '{self.reason}' is none of {get_args(FailureReason)}")
+            raise InvalidValueError(
+                f"plan failure: reason '{self.reason}' is none of {get_args(FailureReason)}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         names = ("candidate", "stage", "reason", "detail")

@@ -9,7 +9,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from spatialpin_ros.arrays import Float32Array, FloatArray, UInt8Array, array_from_json, array_to_json, read_only
+from spatialpin_ros.arrays import (
+    Float32Array,
+    FloatArray,
+    UInt8Array,
+    array_from_json,
+    array_to_json,
+    read_only,
+)
 from spatialpin_ros.camera import ImageMask, Intrinsics
 from spatialpin_ros.errors import AmbiguousNameError, InvalidValueError, UnknownNameError
 from spatialpin_ros.geometry import OrientedBox, Pose, TriangleMesh
@@ -41,9 +48,13 @@ class SupportSurface:
     outline: FloatArray
 
     def __post_init__(self) -> None:
-        outline = read_only(np.array(self.outline, dtype=np.float64), f"outline of support '{self.name}'", (None, 2))
+        outline = read_only(
+            np.array(self.outline, dtype=np.float64), f"outline of support '{self.name}'", (None, 2)
+        )
         if len(outline) < 3:
-            raise InvalidValueError(f"outline of support '{self.name}': needs 3 points or more, got {len(outline)}")
+            raise InvalidValueError(
+                f"outline of support '{self.name}': needs 3 points or more, got {len(outline)}"
+            )
         object.__setattr__(self, "outline", outline)
 
     @property
@@ -105,9 +116,13 @@ class SceneObject:
 
     def __post_init__(self) -> None:
         if not self.id or not self.name:
-            raise InvalidValueError(f"scene object: id and name must not be empty, got {self.id!r}, {self.name!r}")
+            raise InvalidValueError(
+                f"scene object: id and name must not be empty, got {self.id!r}, {self.name!r}"
+            )
         if self.shape not in get_args(Shape):
-            raise InvalidValueError(f"object '{self.name}': shape '{self.shape}' is none of {get_args(Shape)}")
+            raise InvalidValueError(
+                f"object '{self.name}': shape '{self.shape}' is none of {get_args(Shape)}"
+            )
         if self.supported_by == self.id:
             raise InvalidValueError(f"object '{self.name}': cannot support itself")
         for value, what in ((self.confidence, "confidence"), (self.visibility, "visibility")):
@@ -206,7 +221,9 @@ class Scene:
         carriers = {o.id for o in self.objects} | set(surfaces)
         for item in self.objects:
             if item.supported_by not in carriers:
-                raise InvalidValueError(f"object '{item.name}': supporter '{item.supported_by}' is not in the scene")
+                raise InvalidValueError(
+                    f"object '{item.name}': supporter '{item.supported_by}' is not in the scene"
+                )
         unexplained = read_only(self.unexplained, "unexplained points", (None, 3), np.float32)
         object.__setattr__(self, "unexplained", unexplained)
 

@@ -43,11 +43,15 @@ class TaskStep:
         if not self.object_id:
             raise InvalidValueError(f"task step '{self.action}': object_id must not be empty")
         if (self.action == "pick") != (self.target_id == ""):
-            raise InvalidValueError(f"task step '{self.action}': target_id is needed for placing and only there")
+            raise InvalidValueError(
+                f"task step '{self.action}': target_id is needed for placing and only there"
+            )
         if self.object_id == self.target_id:
             raise InvalidValueError(f"task step: '{self.object_id}' cannot be put on itself")
         if (self.action == "place_in_area") != (self.area is not None):
-            raise InvalidValueError(f"task step '{self.action}': area is needed for place_in_area and only there")
+            raise InvalidValueError(
+                f"task step '{self.action}': area is needed for place_in_area and only there"
+            )
         if self.area is not None:
             area = read_only(np.array(self.area, dtype=np.float64), "task step area", (None, 2))
             if len(area) < 3:
@@ -99,10 +103,14 @@ class Task:
         for step in self.steps:
             if step.action == "pick":
                 if held:
-                    raise InvalidValueError(f"task '{self.id}': picks '{step.object_id}' while holding '{held}'")
+                    raise InvalidValueError(
+                        f"task '{self.id}': picks '{step.object_id}' while holding '{held}'"
+                    )
                 held = step.object_id
             elif step.object_id != held:
-                raise InvalidValueError(f"task '{self.id}': places '{step.object_id}' without having picked it")
+                raise InvalidValueError(
+                    f"task '{self.id}': places '{step.object_id}' without having picked it"
+                )
             else:
                 held = ""
 

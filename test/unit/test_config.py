@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Robot and camera YAML: what is shipped loads, what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from spatialpin_ros.config import CameraConfig, RobotConfig, resolve_uri, share_directory
+from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+
+
+@pytest.mark.parametrize(
+    "path", sorted((share_directory() / "config" / "robots").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_robot_file_loads(path: Path) -> None:
+    robot = RobotConfig.load(str(path))
+    assert len(robot.home) == len(robot.joints) == len(robot.limits.velocity)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((share_directory() / "config" / "cameras").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_camera_file_loads_and_looks_at_its_workspace(path: Path) -> None:
+    camera = CameraConfig.load(str(path))
+    middle = (camera.workspace.min + camera.workspace.max) / 2.0
+    assert camera.base_T_camera.inverse().transform(middle)[2] > 0.2
+
+
+def changed(tmp_path: Path, **changes: object) -> str:
+    document = yaml.safe_load((share_directory() / "config" / "robots" / "panda.yaml").read_text())
+    document.update(changes)
+    path = tmp_path / "robot.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"tipframe": "x"}, "unknown keys.*tipframe"),
+        ({"home": [0.0]}, "home: expected shape"),
+        ({"gripper": {"joints": [], "links": [], "max_width_m": -1.0}}, "min_width_m < max_width_m"),
+        ({"limits": {"velocity": [1.0]}}, "limits"),
+        ({"workspace": 5}, "workspace: expected a mapping"),
+    ],
+)
+def test_mistakes_are_named_with_the_file(tmp_path: Path, changes: dict[str, object], word: str) -> None:
+    with pytest.raises(InvalidValueError, match=word) as error:
+        RobotConfig.load(changed(tmp_path, **changes))
+    assert "robot.yaml" in str(error.value)
+
+
+def test_unknown_robots_list_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="panda"):
+        RobotConfig.load("pandaa")
+
+
+def test_uris_resolve_to_existing_files() -> None:
+    assert resolve_uri("package://spatialpin_ros/config/robots/panda.yaml").is_file()
+    with pytest.raises(InvalidValueError, match="no_such_package"):
+        resolve_uri("package://no_such_package/x.urdf")
+    with pytest.raises(InvalidValueError, match="does not exist"):
+        resolve_uri("/no/such/file.urdf")
+
+
+def test_pose_by_xyz_rpy_equals_looking_at(tmp_path: Path) -> None:
+    known = CameraConfig.load("simulation")
+    document = yaml.safe_load((share_directory() / "config" / "cameras" / "simulation.yaml").read_text())
+    pose = known.base_T_camera
+    document["pose"] = {"xyz": pose.position.tolist(), "rpy": pose.rotation.as_euler("xyz").tolist()}
+    path = tmp_path / "camera.yaml"
+    path.write_text(yaml.safe_dump(document))
+    assert np.allclose(CameraConfig.load(str(path)).base_T_camera.matrix, pose.matrix, atol=1e-9)
