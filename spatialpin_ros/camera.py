@@ -129,7 +129,8 @@ class CameraFrame:
         expected = (self.intrinsics.height, self.intrinsics.width)
         if color.shape[:2] != expected or depth.shape != expected:
             raise CameraFrameError(
-                f"sizes disagree (height x width): colour {color.shape[:2]}, depth {depth.shape}, camera_info {expected}; "
+                f"sizes disagree (height x width): colour {color.shape[:2]}, depth {depth.shape}, "
+                f"camera_info {expected}; "
                 "depth must be aligned to colour and camera_info must be the colour camera's"
             )
         good = depth > 0.0  # False for NaN and negatives
