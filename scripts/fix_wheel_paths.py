@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the CMake exports of the ROS wheels in this environment name this interpreter's directories.
 
-The exports carry the include directories of the machine that built the wheels, and CMake stops on directories that do not exist.
+The exports carry the include directories of the machine that built them, and CMake stops on those that do not exist.
 """
 
 import re

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures shared by all tests: each test that uses ROS gets a domain of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from rclpy.context import Context
+    from rclpy.node import Node
+
+# Above 101, a domain's ports may fall among those that Linux hands out to clients; 0 is what everybody uses.
+DOMAINS = range(1, 102)
+
+
+@pytest.fixture
+def ros_domain_id(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Reserve a ROS domain that no other test on this machine uses; child processes inherit it."""
+    folder = Path(tempfile.gettempdir(), "spatialpin_ros_test_domains")
+    folder.mkdir(exist_ok=True)
+    for domain in DOMAINS:
+        with (folder / str(domain)).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+            monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+            yield domain
+            return
+    raise RuntimeError(f"all {len(DOMAINS)} ROS domains are in use by other tests")
+
+
+@pytest.fixture
+def ros_context(ros_domain_id: int) -> Iterator[Context]:
+    """Initialise rclpy in the test's own domain; wall time."""
+    rclpy = pytest.importorskip("rclpy")
+    context = rclpy.context.Context()
+    rclpy.init(context=context, domain_id=ros_domain_id)
+    yield context
+    context.try_shutdown()
+
+
+@pytest.fixture
+def ros_node(ros_context: Context) -> Iterator[Node]:
+    """Spin a node on a thread of its own, so that a test may wait for futures and events."""
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.node import Node
+
+    node = Node("test", context=ros_context)
+    executor = SingleThreadedExecutor(context=ros_context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+
+    thread = threading.Thread(target=spin, name="test executor", daemon=True)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join(timeout=10.0)
+    node.destroy_node()
