@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan -> Outcome: carries a plan out stage by stage and judges the result in a fresh scene."""
+
+from spatialpin_ros.execution.devices import (
+    Arm,
+    Gripper,
+    GripperResult,
+    MotionResult,
+    StaleJointStatesError,
+    StopSignal,
+)
+from spatialpin_ros.execution.judge import Verdict, judge
+from spatialpin_ros.execution.matching import MatchOptions, match_objects
+from spatialpin_ros.execution.options import ExecutionOptions, JudgeOptions
+from spatialpin_ros.execution.runner import Feedback, run_plan
+
+__all__ = [
+    "Arm",
+    "ExecutionOptions",
+    "Feedback",
+    "Gripper",
+    "GripperResult",
+    "JudgeOptions",
+    "MatchOptions",
+    "MotionResult",
+    "StaleJointStatesError",
+    "StopSignal",
+    "Verdict",
+    "judge",
+    "match_objects",
+    "run_plan",
+]

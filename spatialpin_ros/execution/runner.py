@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries a plan out stage by stage on an abstract arm and gripper and judges the result in a fresh scene."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.errors import ExecutionError, SpatialPinError
+from spatialpin_ros.execution.devices import Arm, Gripper, GripperResult, MotionResult, StopSignal
+from spatialpin_ros.execution.judge import Verdict, judge
+from spatialpin_ros.execution.options import ExecutionOptions
+from spatialpin_ros.outcome import Level, Outcome, Status
+from spatialpin_ros.plan import Plan, PlanStage, Trajectory
+from spatialpin_ros.scene import Scene
+
+_GRIPPER_SHARE_S = 1.0
+_LOOK_SHARE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Where the execution is.
+
+    Args:
+        stage: name of the plan's stage, or "verify".
+        progress: share of the whole execution done, 0..1, never falling.
+        text: one readable line.
+    """
+
+    stage: str
+    progress: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why the stages ended before the last one."""
+
+    status: Status
+    reason: str
+    message: str
+    stage: str
+
+
+class _Slipped:
+    """Is set when the execution is cancelled or when the gripper closes on what it held."""
+
+    def __init__(self, cancel: StopSignal, gripper: Gripper, least_width_m: float) -> None:
+        self._cancel, self._gripper, self._least_width_m = cancel, gripper, least_width_m
+        self.slipped = False
+
+    def is_set(self) -> bool:
+        return self.slipped or self._cancel.is_set()
+
+    def watch(self) -> None:
+        width = self._gripper.width()
+        self.slipped = self.slipped or (width is not None and width < self._least_width_m)
+
+
+def run_plan(
+    plan: Plan,
+    scene_before: Scene,
+    arm: Arm,
+    gripper: Gripper,
+    look: Callable[[], Scene],
+    on_feedback: Callable[[Feedback], None],
+    cancel: StopSignal,
+    options: ExecutionOptions | None = None,
+) -> Outcome:
+    """Carry out a plan and say truthfully what came of it.
+
+    The arm is brought to a stop before this returns, however it ends. A grasp that caught nothing is followed, unless
+    the options say otherwise, by opening the gripper and going back the way the arm came, so that it is clear of the
+    objects.
+
+    Args:
+        plan: made for `scene_before`.
+        scene_before: the scene that the plan's ids refer to.
+        arm, gripper: what moves.
+        look: takes a fresh scene; its SpatialPinErrors become the reason "scene_unavailable".
+        on_feedback: told before each stage and while it moves.
+        cancel: once set, the arm stops and the outcome is "cancelled".
+    """
+    return _Run(plan, scene_before, arm, gripper, look, on_feedback, cancel, options or ExecutionOptions()).outcome()
+
+
+class _Run:
+    """One execution; lives as long as it takes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        scene_before: Scene,
+        arm: Arm,
+        gripper: Gripper,
+        look: Callable[[], Scene],
+        on_feedback: Callable[[Feedback], None],
+        cancel: StopSignal,
+        options: ExecutionOptions,
+    ) -> None:
+        self._plan, self._before, self._arm, self._gripper = plan, scene_before, arm, gripper
+        self._look, self._tell, self._cancel, self._options = look, on_feedback, cancel, options
+        self._started_s = time.monotonic()
+        self._shares = [stage.duration_s or _GRIPPER_SHARE_S for stage in plan.stages]
+        self._total = sum(self._shares) + _LOOK_SHARE_S
+        self._held_width_m: float | None = None
+        self._grip_known = False
+        self._lifted = False
+        self._back: list[Trajectory] = []
+
+    def outcome(self) -> Outcome:
+        try:
+            end = self._check_start() or self._run_stages()
+        except ExecutionError as error:
+            end = _End("failed", "controller_lost", str(error), "")
+        if end is None:
+            return self._verify()
+        self._arm.stop()
+        return self._ended_early(end)
+
+    def _check_start(self) -> _End | None:
+        positions = self._positions()
+        if isinstance(positions, _End):
+            return positions
+        deviation = np.abs(positions - self._plan.start_positions)
+        worst = int(deviation.argmax())
+        if deviation[worst] <= self._options.start_tolerance_rad:
+            return None
+        message = (
+            f"{self._plan.joint_names[worst]} is {deviation[worst]:.3f} rad from the plan's start "
+            f"(allowed {self._options.start_tolerance_rad:.3f}); plan again from where the arm is"
+        )
+        return _End("failed", "start_deviation", message, self._plan.stages[0].name)
+
+    def _positions(self) -> FloatArray | _End:
+        try:
+            return self._arm.joint_positions()
+        except ExecutionError as error:
+            return _End("failed", "stale_joint_states", str(error), self._plan.stages[0].name)
+
+    def _run_stages(self) -> _End | None:
+        done_s = 0.0
+        for stage, share in zip(self._plan.stages, self._shares, strict=True):
+            if self._cancel.is_set():
+                return self._cancelled(stage)
+            self._report(stage, done_s)
+            if stage.trajectory is not None:
+                end = self._move_arm(stage, stage.trajectory, done_s)
+            else:
+                end = self._move_gripper(stage)
+            if end is not None:
+                return end
+            done_s += share
+        return self._cancelled(self._plan.stages[-1]) if self._cancel.is_set() else None
+
+    def _report(self, stage: PlanStage, done_s: float) -> None:
+        self._tell(Feedback(stage.name, min(done_s / self._total, 1.0), stage.text or stage.name))
+
+    def _move_arm(self, stage: PlanStage, trajectory: Trajectory, done_s: float) -> _End | None:
+        slipped_m = (self._held_width_m or 0.0) - self._options.slip_width_m
+        signal = _Slipped(self._cancel, self._gripper, max(slipped_m, self._options.empty_width_m))
+
+        def on_progress(share: float) -> None:
+            if stage.holding:
+                signal.watch()
+            self._report(stage, done_s + share * trajectory.duration_s)
+
+        result = self._arm.follow(trajectory, signal, on_progress)
+        if stage.holding and result.status == "reached":
+            signal.watch()
+        if signal.slipped:
+            message = f"the gripper closed during '{stage.name}': the object slipped out; look and plan again"
+            return self._fail(stage, "dropped", message)
+        if result.status != "reached":
+            return self._motion_end(stage, result)
+        self._lifted = self._lifted or (stage.name == "lift" and self._grip_known)
+        self._back.append(trajectory)
+        return None
+
+    def _motion_end(self, stage: PlanStage, result: MotionResult) -> _End:
+        if result.status == "cancelled":
+            return self._cancelled(stage)
+        return self._fail(stage, result.status, f"'{stage.name}' ended early: {result.message or result.status}")
+
+    def _move_gripper(self, stage: PlanStage) -> _End | None:
+        width_m = stage.gripper_width_m or 0.0
+        result = self._gripper.move(width_m, stage.gripper_force_n, self._cancel)
+        if result.status == "cancelled":
+            return self._cancelled(stage)
+        if result.status != "done":
+            return self._fail(stage, result.status, f"the gripper did not obey in '{stage.name}': {result.message}")
+        if stage.name == "release":
+            self._held_width_m, self._grip_known, self._back = None, False, []
+        elif stage.name == "grasp":
+            return self._check_grasp(stage, width_m, result)
+        return None
+
+    def _check_grasp(self, stage: PlanStage, width_m: float, result: GripperResult) -> _End | None:
+        empty = result.width_m <= self._options.empty_width_m
+        closed_freely = result.reached and not result.stalled and width_m <= self._options.empty_width_m
+        if not empty and not closed_freely:
+            self._held_width_m, self._grip_known = result.width_m, True
+            return None
+        backed_off = self._back_off() if self._options.back_off_after_miss else ""
+        message = f"the gripper closed to {result.width_m * 1000:.1f} mm: nothing is between the pads{backed_off}"
+        return self._fail(stage, "grasp_missed", message)
+
+    def _back_off(self) -> str:
+        """Open and go back the checked way the arm came; returns what to add to the message."""
+        self._gripper.move(self._open_width_m(), 0.0, self._cancel)
+        for trajectory in reversed(self._back):
+            result = self._arm.follow(_reversed(trajectory), self._cancel, lambda _: None)
+            if result.status != "reached":
+                return f"; the arm stopped on its way back ({result.status})"
+        return "; the arm went back to where it started"
+
+    def _open_width_m(self) -> float:
+        return max(stage.gripper_width_m or 0.0 for stage in self._plan.stages)
+
+    def _cancelled(self, stage: PlanStage) -> _End:
+        holding = "; the gripper still holds the object" if self._grip_known else ""
+        return _End("cancelled", "cancelled", f"stopped on request during '{stage.name}'{holding}", stage.name)
+
+    def _fail(self, stage: PlanStage, reason: str, message: str) -> _End:
+        return _End("failed", reason, message, stage.name)
+
+    def _ended_early(self, end: _End) -> Outcome:
+        level: Level = "picked" if self._lifted else "none"
+        verdict = self._fresh_verdict() if end.reason in ("grasp_missed", "dropped") else None
+        if verdict is None:
+            return self._make(end.status, level, end.reason, end.message, end.stage, {})
+        if self._lifted and verdict.level != "none":
+            level = verdict.level
+        return self._make(end.status, level, end.reason, end.message, end.stage, verdict.measurements)
+
+    def _verify(self) -> Outcome:
+        self._tell(Feedback("verify", 1.0 - _LOOK_SHARE_S / self._total, "look at the result"))
+        try:
+            after = self._look()
+        except SpatialPinError as error:
+            message = f"the motion was completed but its result could not be seen: {error}"
+            level: Level = "picked" if self._lifted else "none"
+            return self._make("failed", level, "scene_unavailable", message, "verify", {})
+        verdict = self._judge(after)
+        status: Status = "succeeded" if verdict.success else "failed"
+        self._tell(Feedback("verify", 1.0, verdict.message))
+        return self._make(status, verdict.level, verdict.reason, verdict.message, "verify", verdict.measurements)
+
+    def _fresh_verdict(self) -> Verdict | None:
+        try:
+            return self._judge(self._look())
+        except SpatialPinError:
+            return None
+
+    def _judge(self, after: Scene) -> Verdict:
+        held = self._holds_something()
+        return judge(self._plan.task, self._before, after, expected=self._plan.expected_poses, held=held)
+
+    def _holds_something(self) -> bool | None:
+        width = self._gripper.width()
+        return None if width is None else self._grip_known and width > self._options.empty_width_m
+
+    def _make(
+        self, status: Status, level: Level, reason: str, message: str, stage: str, measurements: Mapping[str, float]
+    ) -> Outcome:
+        numbers = dict(measurements)
+        if self._held_width_m is not None:
+            numbers["held_width_m"] = self._held_width_m
+        duration_s = time.monotonic() - self._started_s
+        return Outcome(self._plan.task.id, status, level, reason, message, stage, duration_s, numbers)
+
+
+def _reversed(trajectory: Trajectory) -> Trajectory:
+    """Return the same motion backwards: as smooth, as fast, through the same checked points."""
+    return Trajectory(
+        trajectory.joint_names,
+        trajectory.times[-1] - trajectory.times[::-1],
+        trajectory.positions[::-1],
+        -trajectory.velocities[::-1],
+        trajectory.accelerations[::-1],
+    )

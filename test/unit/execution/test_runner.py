@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan is followed stage by stage; whatever goes wrong ends with a standing arm and the true reason."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from execution_scenes import make_object, make_scene, stack_plan
+
+from spatialpin_ros.errors import PerceptionError
+from spatialpin_ros.execution import (
+    ExecutionOptions,
+    GripperResult,
+    MotionResult,
+    StaleJointStatesError,
+    run_plan,
+)
+
+BEFORE = make_scene(
+    make_object("o1", "red", (0.4, -0.1, 0.02)), make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06))
+)
+STACKED = make_scene(
+    make_object("n1", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
+    make_object("n2", "red", (0.6, 0.1, 0.08), on="n1"),
+)
+
+
+class FakeArm:
+    """Goes where it is told; fails or is cancelled where a test says so."""
+
+    def __init__(self, at=0.0):
+        self.at = np.full(2, at)
+        self.stopped = 0
+        self.paths = []
+        self.results = {}
+        self.during = {}
+
+    def follow(self, trajectory, cancel, on_progress):
+        index = len(self.paths)
+        self.paths.append(trajectory)
+        on_progress(0.5)
+        self.during.get(index, lambda: None)()
+        on_progress(0.6)
+        if cancel.is_set():
+            return MotionResult("cancelled", "stopped")
+        if index in self.results:
+            return self.results[index]
+        self.at = trajectory.positions[-1]
+        on_progress(1.0)
+        return MotionResult("reached")
+
+    def stop(self):
+        self.stopped += 1
+
+    def joint_positions(self):
+        return self.at
+
+
+class FakeGripper:
+    """Closes on an object of a width, or on nothing."""
+
+    def __init__(self, object_width_m=0.04):
+        self.object_width_m = object_width_m
+        self.now_m = 0.08
+        self.commands = []
+
+    def move(self, width_m, force_n, cancel):
+        self.commands.append(width_m)
+        self.now_m = max(width_m, self.object_width_m if width_m < 0.06 else 0.0)
+        stalled = self.now_m > width_m
+        return GripperResult(self.now_m, stalled, not stalled)
+
+    def width(self):
+        return self.now_m
+
+
+def run(arm=None, gripper=None, look=lambda: STACKED, cancel=None, plan=None, **options):
+    told = []
+    arm, gripper = arm or FakeArm(), gripper or FakeGripper()
+    outcome = run_plan(
+        plan or stack_plan(), BEFORE, arm, gripper, look, told.append, cancel or threading.Event(),
+        ExecutionOptions(**options),
+    )
+    return outcome, told
+
+
+def test_success_with_feedback_of_every_stage_in_order():
+    outcome, told = run()
+    assert (outcome.status, outcome.level, outcome.reason) == ("succeeded", "stacked", "")
+    names = list(dict.fromkeys(item.stage for item in told))
+    assert names == ["approach", "grasp", "lift", "transfer", "place", "release", "retreat", "home", "verify"]
+    progress = [item.progress for item in told]
+    assert progress == sorted(progress)
+    assert progress[0] == 0.0
+    assert progress[-1] == 1.0
+
+
+def test_success_needs_the_fresh_scene():
+    outcome, _ = run(look=lambda: BEFORE)
+    assert (outcome.status, outcome.reason) == ("failed", "grasp_missed")
+
+
+def test_start_deviation_moves_nothing():
+    arm = FakeArm(at=0.02)
+    outcome, _ = run(arm)
+    assert (outcome.status, outcome.reason) == ("failed", "start_deviation")
+    assert arm.paths == []
+
+
+def test_small_start_deviation_is_accepted():
+    assert run(FakeArm(at=0.009))[0].status == "succeeded"
+
+
+def test_unknown_joint_states_move_nothing():
+    class Blind(FakeArm):
+        def joint_positions(self):
+            raise StaleJointStatesError("no joint states for 3 s")
+
+    arm = Blind()
+    outcome, _ = run(arm)
+    assert outcome.reason == "stale_joint_states"
+    assert arm.paths == []
+
+
+@pytest.mark.parametrize("index", range(7))
+def test_cancel_in_any_motion_stops_the_arm_first(index):
+    arm, cancel = FakeArm(), threading.Event()
+    arm.during[index] = cancel.set
+    outcome, _ = run(arm, cancel=cancel)
+    assert outcome.status == "cancelled"
+    assert arm.stopped >= 1
+    assert len(arm.paths) == index + 1
+
+
+def test_cancelled_before_it_began():
+    arm, cancel = FakeArm(), threading.Event()
+    cancel.set()
+    outcome, _ = run(arm, cancel=cancel)
+    assert outcome.status == "cancelled"
+    assert arm.paths == []
+
+
+def test_missed_grasp_opens_and_backs_off_through_the_same_points():
+    arm, gripper = FakeArm(), FakeGripper(object_width_m=0.0)
+    outcome, _ = run(arm, gripper, look=lambda: BEFORE)
+    assert (outcome.status, outcome.level, outcome.reason) == ("failed", "none", "grasp_missed")
+    assert gripper.commands == [0.0, 0.08]
+    assert len(arm.paths) == 4
+    np.testing.assert_allclose(arm.paths[2].positions, arm.paths[1].positions[::-1])
+    np.testing.assert_allclose(arm.at, 0.0)
+
+
+def test_missed_grasp_may_stay():
+    arm = FakeArm()
+    outcome, _ = run(arm, FakeGripper(0.0), look=lambda: BEFORE, back_off_after_miss=False)
+    assert outcome.reason == "grasp_missed"
+    assert len(arm.paths) == 2
+
+
+def test_object_slipping_out_in_transfer_is_noticed_while_moving():
+    arm, gripper = FakeArm(), FakeGripper()
+    arm.during[3] = lambda: setattr(gripper, "now_m", 0.0)
+    fallen = make_scene(BEFORE.objects[1], make_object("n2", "red", (0.5, 0.0, 0.02)))
+    outcome, _ = run(arm, gripper, look=lambda: fallen)
+    assert (outcome.status, outcome.level, outcome.reason, outcome.stage) == ("failed", "picked", "dropped", "transfer")
+    assert len(arm.paths) == 4
+    assert arm.stopped >= 1
+
+
+@pytest.mark.parametrize("status", ["tolerance", "controller_lost", "rejected", "stale_joint_states"])
+def test_controller_trouble_is_the_reason(status):
+    arm = FakeArm()
+    arm.results[0] = MotionResult(status, "joint a is 0.3 rad off")
+    outcome, _ = run(arm)
+    assert (outcome.status, outcome.reason, outcome.stage) == ("failed", status, "approach")
+    assert "0.3 rad" in outcome.message
+    assert arm.stopped >= 1
+
+
+def test_unseen_result_is_no_success():
+    def blind():
+        raise PerceptionError("no table in view")
+
+    outcome, _ = run(look=blind)
+    assert (outcome.status, outcome.reason) == ("failed", "scene_unavailable")
+    assert outcome.level == "picked"
