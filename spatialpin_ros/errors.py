@@ -27,12 +27,13 @@ class ReasoningError(SpatialPinError):
 
 
 class UnknownNameError(ReasoningError):
-    """A name that matches nothing in the scene; lists what there is."""
+    """A name that matches nothing in the scene; lists what there is, and a likely spelling if there is one."""
 
-    def __init__(self, name: str, available: Sequence[str], kind: str = "object") -> None:
-        self.name, self.available, self.kind = name, tuple(available), kind
+    def __init__(self, name: str, available: Sequence[str], kind: str = "object", suggestion: str = "") -> None:
+        self.name, self.available, self.kind, self.suggestion = name, tuple(available), kind, suggestion
         there_is = ", ".join(available) if available else "nothing"
-        super().__init__(f"no {kind} called '{name}'; there is: {there_is}")
+        hint = f"; did you mean '{suggestion}'?" if suggestion else ""
+        super().__init__(f"no {kind} called '{name}'; there is: {there_is}{hint}")
 
 
 class AmbiguousNameError(ReasoningError):
@@ -41,6 +42,18 @@ class AmbiguousNameError(ReasoningError):
     def __init__(self, name: str, matches: Sequence[str], kind: str = "object") -> None:
         self.name, self.matches, self.kind = name, tuple(matches), kind
         super().__init__(f"'{name}' could be any of these {kind}s: {', '.join(matches)}; say which one")
+
+
+class NotUnderstoodError(ReasoningError):
+    """A request or question outside the grammar; the message says what is supported, with examples."""
+
+
+class InfeasibleTaskError(ReasoningError):
+    """An understood task that cannot be done in this scene; `reason` is a short code such as "too_wide"."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class BackendError(SpatialPinError):
