@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +17,15 @@ def connect(gui: bool) -> tuple[Any, int]:
     Raises:
         BackendError: when PyBullet is not installed or a window cannot be opened.
     """
-    with _silent_stdout():
+    with _silent_stderr():
         try:
             import pybullet as bullet
         except ImportError as error:
             raise BackendError("the simulator needs PyBullet: pip install 'spatialpin_ros[sim]'") from error
     if gui and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise BackendError("the simulator window needs a display (DISPLAY is not set); leave gui off to run headless")
+        raise BackendError(
+            "the simulator window needs a display (DISPLAY is not set); leave gui off to run headless"
+        )
     client = bullet.connect(bullet.GUI if gui else bullet.DIRECT)
     if client < 0:
         raise BackendError("PyBullet could not start a physics client; is the display reachable?")
@@ -35,18 +36,17 @@ def connect(gui: bool) -> tuple[Any, int]:
 
 
 @contextlib.contextmanager
-def _silent_stdout() -> Iterator[None]:
-    """Keep the build banner that PyBullet writes to the C stdout on import out of programs' output."""
+def _silent_stderr() -> Iterator[None]:
+    """Keep the build banner that PyBullet writes on import out of programs' output."""
     try:
-        saved = os.dup(1)
+        saved = os.dup(2)
     except OSError:
         yield
         return
     try:
         with open(os.devnull, "w") as sink:
-            os.dup2(sink.fileno(), 1)
+            os.dup2(sink.fileno(), 2)
             yield
     finally:
-        ctypes.CDLL(None).fflush(None)
-        os.dup2(saved, 1)
+        os.dup2(saved, 2)
         os.close(saved)

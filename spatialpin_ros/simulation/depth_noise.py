@@ -47,7 +47,9 @@ class DepthNoise:
 
     def __post_init__(self) -> None:
         if min(self.baseline_m, self.focal_px, self.disparity_step_px, self.edge_m) <= 0.0:
-            raise InvalidValueError("depth noise: baseline, focal length, disparity step and edge must be positive")
+            raise InvalidValueError(
+                "depth noise: baseline, focal length, disparity step and edge must be positive"
+            )
         if not all(0.0 <= share <= 1.0 for share in (self.flying_share, self.edge_loss, self.random_loss)):
             raise InvalidValueError("depth noise: shares must lie in 0..1")
 
@@ -60,7 +62,10 @@ REALSENSE_D435 = DepthNoise()
 
 
 def add_depth_noise(
-    depth_m: Float32Array, intrinsics: Intrinsics, rng: np.random.Generator, model: DepthNoise = REALSENSE_D435
+    depth_m: Float32Array,
+    intrinsics: Intrinsics,
+    rng: np.random.Generator,
+    model: DepthNoise = REALSENSE_D435,
 ) -> Float32Array:
     """Return an (H, W) depth image [m] as a stereo camera would measure it; 0 stays and marks no measurement.
 
@@ -94,7 +99,9 @@ def _edges(depth: Float32Array, measured: BoolArray, model: DepthNoise) -> BoolA
     return np.asarray(measured & (jump > model.edge_m * filled))
 
 
-def _smear_edges(depth: Float32Array, edges: BoolArray, rng: np.random.Generator, model: DepthNoise) -> Float32Array:
+def _smear_edges(
+    depth: Float32Array, edges: BoolArray, rng: np.random.Generator, model: DepthNoise
+) -> Float32Array:
     """Displace edge pixels sideways and let some fly between the two surfaces."""
     rows, columns = np.nonzero(edges)
     offsets = np.rint(rng.normal(0.0, model.shift_px, (2, len(rows)))).astype(np.intp)
@@ -117,7 +124,9 @@ def _correlated_noise(shape: tuple[int, ...], rng: np.random.Generator, model: D
     return np.asarray(noise * np.float32(model.disparity_sigma_px), dtype=np.float32)
 
 
-def _grazing_loss(depth: Float32Array, measured: BoolArray, intrinsics: Intrinsics, model: DepthNoise) -> Float32Array:
+def _grazing_loss(
+    depth: Float32Array, measured: BoolArray, intrinsics: Intrinsics, model: DepthNoise
+) -> Float32Array:
     """(H, W) chance of no measurement from the angle of incidence.
 
     Inverse depth of a plane is linear in the pixel, so its gradient gives the normal without cross products.
@@ -126,7 +135,9 @@ def _grazing_loss(depth: Float32Array, measured: BoolArray, intrinsics: Intrinsi
     inverse = np.float32(1.0) / np.where(measured, depth, np.float32(10.0))
     slope_v, slope_u = np.gradient(inverse)
     x = (np.arange(width, dtype=np.float32) - np.float32(intrinsics.cx)) / np.float32(intrinsics.fx)
-    y = ((np.arange(height, dtype=np.float32) - np.float32(intrinsics.cy)) / np.float32(intrinsics.fy))[:, None]
+    y = ((np.arange(height, dtype=np.float32) - np.float32(intrinsics.cy)) / np.float32(intrinsics.fy))[
+        :, None
+    ]
     along_u, along_v = slope_u * np.float32(intrinsics.fx), slope_v * np.float32(intrinsics.fy)
     normal = np.sqrt(along_u**2 + along_v**2 + (inverse - along_u * x - along_v * y) ** 2)
     cosine = inverse / (normal * np.sqrt(x**2 + y**2 + 1.0))

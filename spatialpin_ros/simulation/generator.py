@@ -112,15 +112,17 @@ def _carrier_size(rng: np.random.Generator, kind: ObjectKind) -> tuple[ObjectKin
     return kind, np.array([rng.uniform(0.105, 0.150), rng.uniform(0.086, 0.105), height])
 
 
-def _place(specs: list[ObjectSpec], rng: np.random.Generator, options: GeneratorOptions) -> tuple[ObjectSpec, ...] | None:
+def _place(
+    specs: list[ObjectSpec], rng: np.random.Generator, options: GeneratorOptions
+) -> tuple[ObjectSpec, ...] | None:
     """Stand the objects on the table, the largest first; None when one finds no place."""
     placed: dict[int, ObjectSpec] = {}
     for index in sorted(range(len(specs)), key=lambda i: -float(specs[i].size[:2].max())):
         for _ in range(60):
             candidate = specs[index].at(_draw_pose(rng, specs[index], options))
-            if all(footprint_gap(candidate, other) >= options.margin_m for other in placed.values()) and _all_seen(
-                [*placed.values(), candidate], options
-            ):
+            if all(
+                footprint_gap(candidate, other) >= options.margin_m for other in placed.values()
+            ) and _all_seen([*placed.values(), candidate], options):
                 placed[index] = candidate
                 break
         else:
@@ -177,8 +179,14 @@ def _facing_points(spec: ObjectSpec, eye: FloatArray) -> FloatArray:
     grid = np.linspace(-0.45, 0.45, 4)
     a, b = (values.ravel() for values in np.meshgrid(grid, grid))
     half = np.full_like(a, 0.5)
-    faces = [np.column_stack(order) for order in ((a, b, half), (half, a, b), (-half, a, b), (a, half, b), (a, -half, b))]
-    outward = np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], dtype=np.float64) @ spec.box.pose.axes.T
+    faces = [
+        np.column_stack(order)
+        for order in ((a, b, half), (half, a, b), (-half, a, b), (a, half, b), (a, -half, b))
+    ]
+    outward = (
+        np.array([[0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], dtype=np.float64)
+        @ spec.box.pose.axes.T
+    )
     centres = np.array([spec.box.pose.transform(face.mean(axis=0) * spec.size) for face in faces])
     towards = np.einsum("ij,ij->i", outward, eye - centres) > 0.0
     facing = np.vstack([face for face, seen in zip(faces, towards, strict=True) if seen])

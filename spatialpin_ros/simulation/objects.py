@@ -58,7 +58,9 @@ class ObjectSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ObjectKind):
-            raise InvalidValueError(f"object '{self.id}': kind '{self.kind}' is none of {get_args(ObjectKind)}")
+            raise InvalidValueError(
+                f"object '{self.id}': kind '{self.kind}' is none of {get_args(ObjectKind)}"
+            )
         if self.color not in PALETTE:
             raise UnknownNameError(self.color, list(PALETTE), "colour")
         if not (self.mass_kg > 0.0 and self.friction >= 0.0):
@@ -101,7 +103,8 @@ def footprint_diameter(spec: ObjectSpec) -> float:
 def object_urdf(spec: ObjectSpec) -> str:
     """Fill the URDF template of the object's kind (urdf/objects) and return the XML text."""
     shape = "cylinder" if spec.kind == "cylinder" else "box"
-    text = (share_directory() / "urdf" / "objects" / f"{shape}.urdf.template").read_text()
+    folder = share_directory() / "urdf" / "objects"
+    text = (folder / f"{shape}.urdf.template").read_text()
     inertia = _solid_inertia(spec)
     values = {
         "name": spec.id,
@@ -109,6 +112,7 @@ def object_urdf(spec: ObjectSpec) -> str:
         "mass": f"{spec.mass_kg:.6f}",
         "rgba": "{:.4f} {:.4f} {:.4f} 1".format(*PALETTE[spec.color]),
         "radius": f"{spec.size[0] / 2.0:.6f}",
+        "mesh": str(folder / f"{shape}.obj"),
     }
     values |= {f"size_{axis}": f"{extent:.6f}" for axis, extent in zip("xyz", spec.size, strict=True)}
     values |= {f"i{axis}{axis}": f"{value:.9f}" for axis, value in zip("xyz", inertia, strict=True)}

@@ -56,7 +56,9 @@ class SimulatedRobot:
             info = bullet.getJointInfo(self.body, index, physicsClientId=client)
             self._joints[info[1].decode()], self._links[info[12].decode()] = index, index
             efforts[info[1].decode()] = float(info[10])
-            bullet.changeDynamics(self.body, index, linearDamping=0.0, angularDamping=0.0, physicsClientId=client)
+            bullet.changeDynamics(
+                self.body, index, linearDamping=0.0, angularDamping=0.0, physicsClientId=client
+            )
         self._arm = [self._joint(name) for name in config.joints]
         self._fingers = [self._joint(name) for name in config.gripper.joints]
         self._tip = self._link(config.tip_frame)
@@ -112,7 +114,11 @@ class SimulatedRobot:
             InvalidValueError: on a wrong shape or non-finite values.
         """
         target = read_only(positions, "arm command", (len(self._arm),))
-        speed = np.zeros(len(self._arm)) if velocities is None else read_only(velocities, "arm speeds", (len(self._arm),))
+        speed = (
+            np.zeros(len(self._arm))
+            if velocities is None
+            else read_only(velocities, "arm speeds", (len(self._arm),))
+        )
         self.target = target
         self._bullet.setJointMotorControlArray(
             self.body,
@@ -134,7 +140,9 @@ class SimulatedRobot:
         """
         gripper = self.config.gripper
         if not (np.isfinite(width_m) and np.isfinite(force_n) and force_n > 0.0):
-            raise InvalidValueError(f"gripper: needs a finite width and a positive force, got {width_m} m, {force_n} N")
+            raise InvalidValueError(
+                f"gripper: needs a finite width and a positive force, got {width_m} m, {force_n} N"
+            )
         width = float(np.clip(width_m, gripper.min_width_m, gripper.max_width_m))
         force = float(min(force_n, gripper.max_force_n))
         for index in self._fingers:
@@ -174,5 +182,7 @@ class SimulatedRobot:
 
     def tip_pose(self) -> Pose:
         """Measured pose of the TCP in the base frame."""
-        state = self._bullet.getLinkState(self.body, self._tip, computeForwardKinematics=1, physicsClientId=self._client)
+        state = self._bullet.getLinkState(
+            self.body, self._tip, computeForwardKinematics=1, physicsClientId=self._client
+        )
         return Pose(np.array(state[4]), np.array(state[5]))

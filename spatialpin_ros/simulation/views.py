@@ -41,7 +41,12 @@ class View:
         """View of a configured camera, with the intrinsics that the renderer really has."""
         image = camera.image
         fov_rad = np.deg2rad(image.vertical_fov_deg)
-        return cls(camera.base_T_camera, renderer_intrinsics(image.width, image.height, fov_rad), image.near_m, image.far_m)
+        return cls(
+            camera.base_T_camera,
+            renderer_intrinsics(image.width, image.height, fov_rad),
+            image.near_m,
+            image.far_m,
+        )
 
 
 def renderer_intrinsics(width: int, height: int, vertical_fov_rad: float) -> Intrinsics:
@@ -54,8 +59,8 @@ def renderer_intrinsics(width: int, height: int, vertical_fov_rad: float) -> Int
 
 
 SNAPSHOT_VIEWS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
-    "overview": ((1.42, -1.18, 0.98), (0.34, 0.02, 0.20), 40.0),
-    "close": ((1.02, -0.72, 0.52), (0.48, 0.0, 0.10), 42.0),
+    "overview": ((1.05, -1.66, 0.95), (0.60, 0.0, 0.20), 43.0),
+    "close": ((0.98, -0.80, 0.55), (0.50, 0.0, 0.13), 44.0),
     "top": ((0.53, 0.0, 1.45), (0.50, 0.0, 0.0), 42.0),
 }
 """Views people look at: eye [m], target [m] and vertical field of view [degrees]."""
@@ -70,7 +75,7 @@ def snapshot_view(name: str, width: int = 480, height: int = 360) -> View:
     if name not in SNAPSHOT_VIEWS:
         raise UnknownNameError(name, sorted(SNAPSHOT_VIEWS), "view")
     eye, target, fov_deg = SNAPSHOT_VIEWS[name]
-    lighting = Lighting((0.6, -0.5, 1.5), ambient=0.58, diffuse=0.50, specular=0.12, shadow=True)
+    lighting = Lighting((0.6, -0.5, 1.5), ambient=0.52, diffuse=0.50, specular=0.12, shadow=True)
     intrinsics = renderer_intrinsics(width, height, np.deg2rad(fov_deg))
     return View(Pose.looking_at(np.array(eye), np.array(target)), intrinsics, 0.05, 8.0, lighting)
 
@@ -82,6 +87,15 @@ class Rendering:
     color: UInt8Array
     depth_m: Float32Array
     bodies: Int32Array
+
+
+def with_backdrop(picture: Rendering, bodies: tuple[int, ...]) -> UInt8Array:
+    """Return the (H, W, 3) colour with the given bodies (-1: the void) replaced by a soft studio backdrop."""
+    height = len(picture.color)
+    shade = np.linspace(0.0, 1.0, height)[:, None, None]
+    top, bottom = np.array([247.0, 249.0, 251.0]), np.array([196.0, 204.0, 213.0])
+    backdrop = (top * (1.0 - shade) + bottom * shade).astype(np.uint8)
+    return np.where(np.isin(picture.bodies, bodies)[..., None], backdrop, picture.color)
 
 
 def view_matrix(base_T_camera: Pose) -> list[float]:

@@ -23,7 +23,7 @@ from spatialpin_ros.simulation.depth_noise import add_depth_noise
 from spatialpin_ros.simulation.generator import GeneratorOptions, generate_objects
 from spatialpin_ros.simulation.objects import ObjectSpec, object_urdf
 from spatialpin_ros.simulation.robot import SimulatedRobot
-from spatialpin_ros.simulation.views import Rendering, View, render, snapshot_view
+from spatialpin_ros.simulation.views import Rendering, View, render, snapshot_view, with_backdrop
 
 FLOOR_TO_TABLE_M = 0.74
 
@@ -107,9 +107,11 @@ class World:
 
     def _load_workcell(self) -> None:
         folder = share_directory() / "urdf"
-        for name in ("floor", "table"):
-            self._load(folder / f"{name}.urdf", Pose(), fixed=True)
-        foot, text = _camera_mount(self.camera.base_T_camera, (folder / "camera_mount.urdf.template").read_text())
+        self._floor = self._load(folder / "floor.urdf", Pose(), fixed=True)
+        self._load(folder / "table.urdf", Pose(), fixed=True)
+        foot, text = _camera_mount(
+            self.camera.base_T_camera, (folder / "camera_mount.urdf.template").read_text()
+        )
         self._load(self._write("camera_mount", text), foot, fixed=True)
 
     def _write(self, name: str, text: str) -> Path:
@@ -118,7 +120,7 @@ class World:
         return path
 
     def _load(self, path: Path, pose: Pose, *, fixed: bool) -> int:
-        flags = self._bullet.URDF_USE_INERTIA_FROM_FILE | self._bullet.URDF_USE_MATERIAL_COLORS_FROM_MTL
+        flags = self._bullet.URDF_USE_INERTIA_FROM_FILE
         position, quaternion = pose.position.tolist(), pose.quaternion.tolist()
         return int(
             self._bullet.loadURDF(
@@ -186,12 +188,18 @@ class World:
         for attempt in range(20):
             self.robot.go_home()
             self.clear()
-            drawn = objects if objects is not None else generate_objects(seed + attempt * 1_000_003, count, options)
+            drawn = (
+                objects
+                if objects is not None
+                else generate_objects(seed + attempt * 1_000_003, count, options)
+            )
             for spec in drawn:
                 self.add_object(spec)
             if self._settle() or objects is not None:
                 return self.objects
-        raise InvalidValueError(f"scene: no stable arrangement found from seed {seed}; try another seed or fewer objects")
+        raise InvalidValueError(
+            f"scene: no stable arrangement found from seed {seed}; try another seed or fewer objects"
+        )
 
     def _camera_eye(self) -> tuple[float, float, float]:
         x, y, z = (float(value) for value in self.view.base_T_camera.position)
@@ -229,11 +237,14 @@ class World:
     def snapshot(self, view: str | View = "overview", width: int = 480, height: int = 360) -> UInt8Array:
         """Render an (H, W, 3) picture for people from a named or given view."""
         chosen = snapshot_view(view, width, height) if isinstance(view, str) else view
-        return render(self._bullet, self._client, chosen).color
+        picture = render(self._bullet, self._client, chosen)
+        return with_backdrop(picture, (-1, self._floor))
 
     def truth(self) -> Truth:
         """Return where everything really is."""
-        objects = tuple(TrueObject(spec, OrientedBox(self._pose(body), spec.size)) for body, spec in self._objects.items())
+        objects = tuple(
+            TrueObject(spec, OrientedBox(self._pose(body), spec.size)) for body, spec in self._objects.items()
+        )
         if self._last is None:
             return Truth(objects, None, None)
         order = np.full(int(self._last.bodies.max()) + 2, -1, dtype=np.int32)
@@ -262,9 +273,12 @@ def _camera_mount(base_T_camera: Pose, template: str) -> tuple[Pose, str]:
     foot = Pose(np.array([head[0], head[1], -FLOOR_TO_TABLE_M]))
     foot_T_camera = foot.inverse() @ base_T_camera
     values: dict[str, Any] = {
+        "cylinder": str(share_directory() / "urdf" / "objects" / "cylinder.obj"),
         "mast_height": f"{head[2] + FLOOR_TO_TABLE_M:.6f}",
         "mast_middle": f"{(head[2] + FLOOR_TO_TABLE_M) / 2.0:.6f}",
         "camera_xyz": "{:.6f} {:.6f} {:.6f}".format(*foot_T_camera.position),
-        "camera_rpy": "{:.9f} {:.9f} {:.9f}".format(*Rotation.from_quat(foot_T_camera.quaternion).as_euler("xyz")),
+        "camera_rpy": "{:.9f} {:.9f} {:.9f}".format(
+            *Rotation.from_quat(foot_T_camera.quaternion).as_euler("xyz")
+        ),
     }
     return foot, Template(template).substitute(values)
