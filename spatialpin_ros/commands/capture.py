@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spatialpin capture`: from image files or a live camera to a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.table import Table
+from rich.text import Text
+
+from spatialpin_ros.arrays import UInt8Array
+from spatialpin_ros.commands.common import STDIN, connect, write_json
+from spatialpin_ros.config import CameraConfig
+from spatialpin_ros.demo.account import make_console
+from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.geometry import Pose
+from spatialpin_ros.scene import Scene
+from spatialpin_ros.serialization import write_atomically
+
+
+def capture(
+    color: Annotated[Path | None, typer.Option(help="Colour image (PNG or JPEG).", dir_okay=False)] = None,
+    depth: Annotated[
+        Path | None, typer.Option(help="Depth aligned to it: 16-bit PNG in mm, or NPY in metres.", dir_okay=False)
+    ] = None,
+    intrinsics: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON or YAML with width, height, fx, fy, cx, cy, or a camera_info.", dir_okay=False
+        ),
+    ] = None,
+    pose: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON or YAML with the camera's pose in the robot's base frame; else --camera's.",
+            dir_okay=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        str,
+        typer.Option(help="config/cameras/<name>.yaml or a path: workspace, and the pose without --pose."),
+    ] = "simulation",
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the running scene node for a fresh scene.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help='Scene JSON to write; "-" prints it.')] = Path(
+        "scene.json"
+    ),
+    image: Annotated[
+        Path | None, typer.Option(help="Also write the colour image with labelled objects.")
+    ] = None,
+) -> None:
+    """Rebuild the scene from one RGB-D image, from files or live, and write it as JSON."""
+    if live:
+        scene, picture = _live()
+    else:
+        scene, picture = _from_files(color, depth, intrinsics, pose, camera)
+    write_json(out, scene.to_dict())
+    if image is not None and picture is not None:
+        from spatialpin_ros.report.images import labelled, png
+
+        write_atomically(image, png(labelled(picture, scene)))
+    if out != STDIN:
+        show_scene(scene)
+        make_console().print(
+            f"written to {out}" + (f" and {image}" if image is not None else ""), soft_wrap=True
+        )
+
+
+def _live() -> tuple[Scene, UInt8Array | None]:
+    client = connect()
+    try:
+        return client.capture(), client.image()
+    finally:
+        client.close()
+
+
+def _from_files(
+    color: Path | None, depth: Path | None, intrinsics: Path | None, pose: Path | None, camera: str
+) -> tuple[Scene, UInt8Array]:
+    if color is None or depth is None or intrinsics is None:
+        raise typer.BadParameter("give --color, --depth and --intrinsics, or --live")
+    from spatialpin_ros.perception import PerceptionOptions, reconstruct
+    from spatialpin_ros.perception.files import frame_from_files
+
+    config = CameraConfig.load(camera)
+    base_T_camera = read_pose(pose) if pose is not None else config.base_T_camera
+    frame = frame_from_files(color, depth, intrinsics, base_T_camera)
+    return reconstruct(frame, PerceptionOptions(workspace=config.workspace)), frame.color
+
+
+def read_pose(path: Path) -> Pose:
+    """Read a pose as {position, quaternion_xyzw}, {xyz, rpy} or {looking_from, looking_at} [m, rad].
+
+    Raises:
+        InvalidValueError: naming the file and the forms that are understood.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InvalidValueError(f"cannot read {path}: {error}") from error
+    return _pose_of(document if isinstance(document, Mapping) else {}, path)
+
+
+def _pose_of(document: Mapping[str, Any], path: Path) -> Pose:
+    keys = set(document)
+    if keys == {"position", "quaternion_xyzw"}:
+        return Pose.from_dict(document)
+    if keys == {"xyz", "rpy"}:
+        return Pose.from_xyz_rpy(document["xyz"], document["rpy"])
+    if keys == {"looking_from", "looking_at"}:
+        return Pose.looking_at(document["looking_from"], document["looking_at"])
+    raise InvalidValueError(
+        f"{path}: a pose has position and quaternion_xyzw, or xyz and rpy, or looking_from and looking_at; "
+        f"got {sorted(keys)}"
+    )
+
+
+def show_scene(scene: Scene) -> None:
+    """Print a table of the scene's objects."""
+    console = make_console()
+    if not scene.objects:
+        console.print("The table is empty.")
+        return
+    names = {item.id: item.name for item in scene.objects}
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title, justify in (("id", "left"), ("object", "left"), ("shape", "left"), ("size [mm]", "right")):
+        table.add_column(title, justify="right" if justify == "right" else "left")
+    table.add_column("centre [mm]", justify="right")
+    table.add_column("stands on")
+    for item in scene.objects:
+        size = " x ".join(f"{value * 1000:.0f}" for value in item.size)
+        centre = ", ".join(f"{value * 1000:.0f}" for value in item.centre)
+        support = names.get(item.supported_by, item.supported_by)
+        table.add_row(item.id, Text(item.name, "bold"), item.shape, size, centre, support)
+    console.print(table)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spatialpin demo`: from nothing to a verified pick-and-stack, with a report to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from spatialpin_ros.commands.common import import_ros
+from spatialpin_ros.config import CameraConfig, RobotConfig
+from spatialpin_ros.demo.account import Account, make_console
+from spatialpin_ros.demo.flow import RunOptions, run_once
+from spatialpin_ros.demo.workcell import Workcell
+from spatialpin_ros.report import RunRecord, write_report
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """Where the demo runs."""
+
+    ros: bool
+    robot: str
+    camera: str
+    backend: str
+    gui: bool
+    domain: int | None
+
+
+def demo(
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the random scene; the next ones with --repeat.")
+    ] = 0,
+    objects: Annotated[
+        int, typer.Option(min=0, max=8, help="Number of objects, 2 to 8; 0: drawn from the seed.")
+    ] = 0,
+    request: Annotated[
+        str, typer.Option("--request", "-r", help="What to do, in words; else the best proposal.")
+    ] = "",
+    repeat: Annotated[int, typer.Option(min=1, help="Number of runs, each with the next seed.")] = 1,
+    gui: Annotated[bool, typer.Option("--gui", help="Open the simulator's window.")] = False,
+    ros: Annotated[
+        bool, typer.Option("--ros/--no-ros", help="Over a ROS 2 graph, or all in one process.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; else runs/<time>-seed<seed>.")
+    ] = None,
+    robot: Annotated[str, typer.Option(help="config/robots/<name>.yaml or a path.")] = "panda",
+    camera: Annotated[str, typer.Option(help="config/cameras/<name>.yaml or a path.")] = "simulation",
+    backend: Annotated[str, typer.Option(help="Reasoning back end.")] = "symbolic",
+    domain: Annotated[int | None, typer.Option(help="ROS domain; else a free one.")] = None,
+) -> None:
+    """Random table, look, choose, plan, pick and stack, verify; writes a folder with a page that shows it all.
+
+    Exit status 0 only when every run succeeded as judged from a fresh look at the table.
+    """
+    account = Account(make_console())
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    folder = out or Path("runs") / f"{stamp}-seed{seed}"
+    setting = Setting(ros, robot, camera, backend, gui, domain)
+    runs: list[RunRecord] = []
+    with _workcell(setting, folder, account) as (cell, logs):
+        for number in range(repeat):
+            place = folder if repeat == 1 else folder / f"seed{seed + number}"
+            runs.append(_one(cell, RunOptions(seed + number, objects, request), place, logs, account))
+    if repeat > 1:
+        _summarise(runs, account)
+    if not all(run.succeeded for run in runs):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _workcell(
+    setting: Setting, folder: Path, account: Account
+) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+    account.heading("spatialpin demo", ["simulated table", "ROS 2" if setting.ros else "one process, no ROS"])
+    opened = _ros_cell(setting, folder, account) if setting.ros else _local_cell(setting, account)
+    with opened as (cell, logs):
+        yield cell, logs
+
+
+@contextmanager
+def _ros_cell(
+    setting: Setting, folder: Path, account: Account
+) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+    import_ros()
+    from spatialpin_ros.demo.graph import GraphOptions, running_graph
+
+    options = GraphOptions(setting.robot, setting.camera, setting.backend, setting.gui, setting.domain)
+    with account.step("nodes") as step:
+        graph = running_graph(
+            options, folder / "logs", lambda missing: step.show(f"waiting for {', '.join(missing)}")
+        )
+        client, processes = graph.__enter__()
+        step.note = f"{', '.join(processes.logs)} ready ({client.transport})"
+    try:
+        yield client, processes.logs
+    finally:
+        graph.__exit__(None, None, None)
+
+
+@contextmanager
+def _local_cell(setting: Setting, account: Account) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+    from spatialpin_ros.demo.local import LocalWorkcell
+
+    with account.step("workcell") as step:
+        robot, camera = RobotConfig.load(setting.robot), CameraConfig.load(setting.camera)
+        cell = LocalWorkcell(robot, camera, backend=setting.backend, gui=setting.gui)
+        step.note = f"{robot.name} and camera '{camera.name}' in PyBullet"
+    try:
+        yield cell, {}
+    finally:
+        cell.close()
+
+
+def _one(
+    cell: Workcell, options: RunOptions, folder: Path, logs: Mapping[str, Path], account: Account
+) -> RunRecord:
+    run = dataclasses.replace(run_once(cell, options, account), logs=logs)
+    account.verdict(run.succeeded, run.verdict, run.explanation)
+    with account.step("report") as step:
+        step.note = str(write_report(folder, run))
+    return run
+
+
+def _summarise(runs: list[RunRecord], account: Account) -> None:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("seed", justify="right")
+    table.add_column("verdict")
+    table.add_column("plan", justify="right")
+    table.add_column("execute", justify="right")
+    table.add_column("task")
+    for run in runs:
+        seconds = {item.name: f"{item.seconds:.2f} s" for item in run.timings}
+        verdict = Text(run.verdict, "green" if run.succeeded else "red")
+        task = run.task.description if run.task is not None else run.explanation
+        table.add_row(str(run.seed), verdict, seconds.get("plan", ""), seconds.get("execute", ""), task)
+    account.console.print()
+    account.console.print(table)
+    good = sum(run.succeeded for run in runs)
+    account.verdict(good == len(runs), f"{good} of {len(runs)}", "runs succeeded")

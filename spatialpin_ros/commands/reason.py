@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spatialpin propose` and `spatialpin ask`: what can be done with a scene, and questions about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from spatialpin_ros.commands.common import STDIN, connect, either, read_scene, write_json
+from spatialpin_ros.config import RobotConfig
+from spatialpin_ros.demo.account import make_console
+from spatialpin_ros.demo.workcell import Answered, Proposed
+from spatialpin_ros.task import Task
+
+SceneFile = Annotated[
+    Path | None, typer.Argument(help='Scene JSON made by `capture`; "-" reads standard input.')
+]
+Live = Annotated[bool, typer.Option("--live", help="Use the running ROS graph instead of a file.")]
+Robot = Annotated[str, typer.Option(help="config/robots/<name>.yaml or a path.")]
+BackendName = Annotated[str, typer.Option("--backend", help="Reasoning back end.")]
+
+
+def propose(
+    scene: SceneFile = None,
+    live: Live = False,
+    most: Annotated[int, typer.Option("--max", "-n", min=1, help="Most tasks to propose.")] = 10,
+    backend: BackendName = "symbolic",
+    robot: Robot = "panda",
+    seed: Annotated[int, typer.Option(help="Seed of whatever the back end draws.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help='Write the tasks as JSON; "-" prints it.')
+    ] = None,
+    reasons: Annotated[
+        bool, typer.Option("--why", help="Also print the ideas that were dropped, and why.")
+    ] = False,
+) -> None:
+    """Propose pick-and-stack tasks for a scene, best first."""
+    either(scene, live)
+    proposed = _propose_live(most) if scene is None else local_proposals(scene, backend, robot, most, seed)
+    if out is not None:
+        tasks = [task.to_dict() for task in proposed.tasks]
+        write_json(out, {"tasks": tasks, "rejected": list(proposed.rejected)})
+    if out != STDIN:
+        _show(proposed, reasons)
+
+
+def local_proposals(scene: Path, backend: str, robot: str, most: int, seed: int) -> Proposed:
+    """Propose with a back end in this process."""
+    from spatialpin_ros.reasoning import Abilities, create_backend
+
+    abilities = Abilities.from_robot(RobotConfig.load(robot))
+    found = create_backend(backend).propose(read_scene(scene), abilities, max_tasks=most, seed=seed)
+    return Proposed(found.tasks, tuple(str(item) for item in found.rejected))
+
+
+def _propose_live(most: int) -> Proposed:
+    client = connect()
+    try:
+        return client.propose(most)
+    finally:
+        client.close()
+
+
+def _show(proposed: Proposed, reasons: bool) -> None:
+    console = make_console()
+    if not proposed.tasks:
+        console.print("Nothing can be done with this scene.")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    for number, task in enumerate(proposed.tasks, 1):
+        table.add_row(Text(str(number), "dim"), Text(task.description), Text(f"{task.score:.2f}", "dim"))
+    console.print(table)
+    if reasons or not proposed.tasks:
+        for line in proposed.rejected:
+            console.print(Text(f"dropped: {line}", "dim"))
+    elif proposed.rejected:
+        console.print(Text(f"{len(proposed.rejected)} ideas dropped; --why shows them", "dim"))
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help='For example "how far is the red cube from the blue box?"')],
+    scene: SceneFile = None,
+    live: Live = False,
+    backend: BackendName = "symbolic",
+) -> None:
+    """Answer a spatial question about a scene: distances, sizes, directions, counts, what is on what."""
+    either(scene, live)
+    answer = _ask_live(question) if scene is None else _ask_local(question, scene, backend)
+    console = make_console()
+    console.print(Text(answer.text, "bold"))
+    if answer.program:
+        console.print(
+            Text(f"computed as {answer.program}" + (f", frame {answer.frame}" if answer.frame else ""), "dim")
+        )
+
+
+def _ask_local(question: str, scene: Path, backend: str) -> Answered:
+    from spatialpin_ros.reasoning import create_backend
+
+    found = create_backend(backend).answer(read_scene(scene), question)
+    return Answered(found.text, found.value, found.unit, tuple(found.object_ids), found.program, found.frame)
+
+
+def _ask_live(question: str) -> Answered:
+    client = connect()
+    try:
+        return client.answer(question)
+    finally:
+        client.close()
+
+
+def describe_local(scene: Path, request: str, backend: str, robot: str) -> Task:
+    """Turn free text into a task of a scene file."""
+    from spatialpin_ros.reasoning import Abilities, create_backend
+
+    abilities = Abilities.from_robot(RobotConfig.load(robot))
+    return create_backend(backend).describe(read_scene(scene), abilities, request)

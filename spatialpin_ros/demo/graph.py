@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ROS graph of the demo: its nodes as processes, and a client that waits until they are ready."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatialpin_ros.config import CameraConfig, RobotConfig
+from spatialpin_ros.demo.processes import NodeCommand, NodeProcesses, free_domain, node_environment
+from spatialpin_ros.nodes.client import GraphClient, GraphNames
+
+NEEDED = ("joint_states", "color", "randomize", "capture", "propose", "describe", "plan", "execute")
+READY_LIMIT_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the graph is made of.
+
+    Args:
+        robot, camera: names or paths of their YAML files.
+        backend: reasoning back end.
+        gui: open the simulator's window.
+        domain: ROS domain; None takes a free one.
+    """
+
+    robot: str = "panda"
+    camera: str = "simulation"
+    backend: str = "symbolic"
+    gui: bool = False
+    domain: int | None = None
+
+
+def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
+    """The five nodes with their parameters."""
+    robot, camera = f"robot:={options.robot}", f"camera:={options.camera}"
+    parameters = {
+        "simulator": (robot, camera, f"gui:={str(options.gui).lower()}"),
+        "scene": (camera,),
+        "reasoner": (robot, f"backend:={options.backend}"),
+        "planner": (robot,),
+        "executor": (robot,),
+    }
+    return tuple(
+        NodeCommand(name, f"spatialpin_ros.nodes.{name}", _ros_arguments(("use_sim_time:=true", *values)))
+        for name, values in parameters.items()
+    )
+
+
+def _ros_arguments(parameters: tuple[str, ...]) -> tuple[str, ...]:
+    return ("--ros-args", *(part for parameter in parameters for part in ("-p", parameter)))
+
+
+@contextmanager
+def running_graph(
+    options: GraphOptions, logs: Path, on_missing: Callable[[list[str]], None] = lambda _: None
+) -> Iterator[tuple[GraphClient, NodeProcesses]]:
+    """Start the nodes, wait until they are ready, and end them in the end.
+
+    Raises:
+        NodeDiedError: a node ended, with the end of its log.
+        BackendError: the nodes were not ready in time.
+    """
+    camera, robot = CameraConfig.load(options.camera), RobotConfig.load(options.robot)
+    domain = options.domain if options.domain is not None else free_domain()
+    environment = node_environment(domain)
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]
+    names = GraphNames(
+        joint_states=robot.controllers.joint_states, color=camera.topics["color"], film=camera.topics["color"]
+    )
+    with NodeProcesses(node_commands(options), environment, logs) as processes:
+        client = GraphClient(domain_id=domain, names=names, use_sim_time=True, health=processes.check)
+        try:
+            client.wait_until_ready(READY_LIMIT_S, NEEDED, on_missing)
+            yield client, processes
+        finally:
+            client.close()

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GraphClient: the running ROS graph as plain blocking calls on nouns, for the demo, the CLI and scripts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import rclpy
+from rclpy.action.client import ActionClient
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+from spatialpin_interfaces.action import ExecuteTask
+from spatialpin_interfaces.msg import Scene as SceneMsg
+from spatialpin_interfaces.msg import TaskProgress
+from spatialpin_interfaces.srv import (
+    AskScene,
+    CaptureScene,
+    DescribeTask,
+    PlanTask,
+    ProposeTasks,
+    RandomizeScene,
+)
+
+from spatialpin_ros.arrays import UInt8Array
+from spatialpin_ros.conversions import (
+    color_from_msg,
+    outcome_from_msg,
+    plan_failure_from_msg,
+    plan_from_msg,
+    plan_to_msg,
+    scene_from_msg,
+    seconds,
+    task_from_msg,
+    task_to_msg,
+)
+from spatialpin_ros.demo.recorder import VERIFY, Recorder
+from spatialpin_ros.demo.workcell import Answered, Progress, Proposed
+from spatialpin_ros.errors import BackendError, ExecutionError, PerceptionError, ReasoningError
+from spatialpin_ros.outcome import Outcome
+from spatialpin_ros.plan import Plan, PlanFailure
+from spatialpin_ros.scene import Scene
+from spatialpin_ros.task import Task
+
+SLICE_S = 0.1
+CANCEL_LIMIT_S = 15.0
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+SHORT_STATES = {
+    TaskProgress.QUEUED: "queue",
+    TaskProgress.LOOKING: "look",
+    TaskProgress.REASONING: "understand",
+    TaskProgress.PLANNING: "plan",
+    TaskProgress.WAITING_FOR_APPROVAL: "approval",
+    TaskProgress.VERIFYING: VERIFY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNames:
+    """Names of what the nodes offer."""
+
+    capture: str = "/scene/capture"
+    scene: str = "/scene/scene"
+    propose: str = "/reasoner/propose_tasks"
+    ask: str = "/reasoner/ask"
+    describe: str = "/reasoner/describe_task"
+    plan: str = "/planner/plan_task"
+    execute: str = "/executor/execute_task"
+    randomize: str = "/simulator/randomize"
+    joint_states: str = "/joint_states"
+    color: str = "/camera/color/image_raw"
+    film: str = "/camera/color/image_raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait for a reply [s] of wall time."""
+
+    service_s: float = 10.0
+    capture_s: float = 30.0
+    reason_s: float = 300.0
+    plan_s: float = 60.0
+    execute_s: float = 600.0
+
+
+def _healthy() -> None:
+    """Find nothing wrong."""
+
+
+class GraphClient:
+    """A node of its own, spun by a thread of its own, with blocking methods.
+
+    Args:
+        domain_id: ROS domain; None takes ROS_DOMAIN_ID.
+        names: of the graph's interfaces.
+        limits: on waiting.
+        use_sim_time: tell time by /clock.
+        health: called while waiting; raises when waiting is in vain, for example because a node died.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain_id: int | None = None,
+        names: GraphNames | None = None,
+        limits: Limits | None = None,
+        use_sim_time: bool = False,
+        health: Callable[[], None] = _healthy,
+    ) -> None:
+        self.names, self.limits = names or GraphNames(), limits or Limits()
+        self.recorder = Recorder()
+        self._health = health
+        self._context = Context()
+        self._domain_id = domain_id
+        rclpy.init(context=self._context, domain_id=domain_id)
+        overrides = [Parameter("use_sim_time", Parameter.Type.BOOL, use_sim_time)]
+        self._node = rclpy.create_node(
+            "spatialpin_client", context=self._context, parameter_overrides=overrides
+        )
+        self._scene: Scene | None = None
+        self._color: Image | None = None
+        self._subscribe()
+        self._clients: dict[str, Any] = {}
+        self._execute: Any = ActionClient(self._node, ExecuteTask, self.names.execute)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="spatialpin_client", daemon=True)
+        self._thread.start()
+
+    def _subscribe(self) -> None:
+        node, names = self._node, self.names
+        node.create_subscription(SceneMsg, names.scene, self._on_scene, LATCHED)
+        node.create_subscription(JointState, names.joint_states, self._on_joints, qos_profile_sensor_data)
+        node.create_subscription(Image, names.color, self._on_color, qos_profile_sensor_data)
+        if names.film != names.color:
+            node.create_subscription(Image, names.film, self._on_film, qos_profile_sensor_data)
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
+
+    def _on_scene(self, message: SceneMsg) -> None:
+        self._scene = scene_from_msg(message)
+
+    def _on_joints(self, message: JointState) -> None:
+        self.recorder.joints(seconds(message.header.stamp), message.name, message.position, message.velocity)
+
+    def _on_color(self, message: Image) -> None:
+        self._color = message
+        if self.names.film == self.names.color:
+            self._on_film(message)
+
+    def _on_film(self, message: Image) -> None:
+        if self.recorder.running:
+            self.recorder.image(seconds(message.header.stamp), color_from_msg(message))
+
+    @property
+    def now_s(self) -> float:
+        """Time by /clock, or the system's [s]."""
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9
+
+    @property
+    def transport(self) -> str:
+        return f"ROS 2, domain {self._context.get_domain_id()}"
+
+    def wait_until_ready(
+        self, limit_s: float, needed: Sequence[str], on_change: Callable[[list[str]], None] = lambda _: None
+    ) -> None:
+        """Wait until all needed interfaces are there.
+
+        Args:
+            limit_s: most wall time.
+            needed: field names of GraphNames.
+            on_change: told the interfaces that are still missing whenever that changes.
+
+        Raises:
+            BackendError: names what is missing when the time is over.
+        """
+        deadline, told = time.monotonic() + limit_s, None
+        while True:
+            missing = [name for name in needed if not self._is_there(name)]
+            if missing != told:
+                on_change(missing)
+                told = missing
+            if not missing:
+                return
+            self._health()
+            if time.monotonic() > deadline:
+                names = ", ".join(getattr(self.names, name) for name in missing)
+                raise BackendError(
+                    f"after {limit_s:.0f} s these are still missing: {names}; are the nodes running?"
+                )
+            time.sleep(SLICE_S)
+
+    def _is_there(self, name: str) -> bool:
+        if name == "execute":
+            return bool(self._execute.server_is_ready())
+        if name in SERVICES:
+            return bool(self._client(name).service_is_ready())
+        if name == "color":
+            return self._color is not None
+        return self._node.count_publishers(getattr(self.names, name)) > 0
+
+    def _client(self, name: str) -> Any:
+        if name not in self._clients:
+            self._clients[name] = self._node.create_client(SERVICES[name], getattr(self.names, name))
+        return self._clients[name]
+
+    def _wait(self, future: Any, limit_s: float, what: str) -> Any:
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        deadline = time.monotonic() + limit_s
+        while not done.wait(SLICE_S):
+            self._health()
+            if time.monotonic() > deadline:
+                raise BackendError(f"{what} did not answer within {limit_s:.0f} s")
+        return future.result()
+
+    def _call(self, name: str, request: Any, limit_s: float) -> Any:
+        client, service = self._client(name), getattr(self.names, name)
+        deadline = time.monotonic() + self.limits.service_s
+        while not client.service_is_ready():
+            self._health()
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    f"service {service} is not there (ROS domain {self._context.get_domain_id()}); start the nodes, "
+                    "for example with `ros2 launch spatialpin_ros simulation.launch.py`"
+                )
+            time.sleep(SLICE_S)
+        return self._wait(client.call_async(request), limit_s, f"service {service}")
+
+    def randomize(self, seed: int, objects: int) -> tuple[str, ...]:
+        reply = self._call(
+            "randomize", RandomizeScene.Request(seed=seed, objects=objects), self.limits.capture_s
+        )
+        if not reply.success:
+            raise BackendError(f"the simulator could not make the scene: {reply.message}")
+        return tuple(reply.objects_placed)
+
+    def capture(self) -> Scene:
+        reply = self._call("capture", CaptureScene.Request(), self.limits.capture_s)
+        if not reply.success:
+            raise PerceptionError(reply.message)
+        self._scene = scene_from_msg(reply.scene)
+        return self._scene
+
+    def image(self) -> UInt8Array | None:
+        return None if self._color is None else color_from_msg(self._color)
+
+    def newest_scene(self) -> Scene | None:
+        return self._scene
+
+    def propose(self, max_tasks: int) -> Proposed:
+        reply = self._call("propose", ProposeTasks.Request(max_tasks=max_tasks), self.limits.reason_s)
+        if not reply.success:
+            raise ReasoningError(reply.message)
+        return Proposed(tuple(task_from_msg(task) for task in reply.tasks), tuple(reply.rejected))
+
+    def describe(self, request: str) -> Task:
+        reply = self._call("describe", DescribeTask.Request(request=request), self.limits.reason_s)
+        if not reply.success:
+            raise ReasoningError(reply.message)
+        return task_from_msg(reply.task)
+
+    def answer(self, question: str) -> Answered:
+        reply = self._call("ask", AskScene.Request(question=question), self.limits.reason_s)
+        if not reply.success:
+            raise ReasoningError(reply.text or reply.reason)
+        value = reply.value if reply.has_value else None
+        evidence = reply.evidence
+        return Answered(
+            reply.text, value, reply.unit, tuple(evidence.object_ids), evidence.program, evidence.frame
+        )
+
+    def plan(self, task: Task) -> Plan | PlanFailure:
+        reply = self._call("plan", PlanTask.Request(task=task_to_msg(task)), self.limits.plan_s)
+        if reply.success:
+            return plan_from_msg(reply.plan)
+        if not reply.failure.reason:
+            raise BackendError(f"the planner could not work: {reply.message}")
+        return plan_failure_from_msg(reply.failure)
+
+    def execute(
+        self,
+        task: Task,
+        plan: Plan,
+        on_progress: Callable[[Progress], None],
+        cancel: threading.Event,
+        *,
+        approved: bool = True,
+    ) -> Outcome:
+        """Carry out a plan through the executor's action; an interrupt stops the arm before it is raised.
+
+        Raises:
+            ExecutionError: when the goal is rejected or no outcome comes.
+        """
+        goal = ExecuteTask.Goal(task=task_to_msg(task), plan=plan_to_msg(plan), approved=approved)
+        with self._recorded(plan):
+            sent = self._execute.send_goal_async(
+                goal, feedback_callback=lambda m: self._on_feedback(m, on_progress)
+            )
+            handle = self._wait(sent, self.limits.service_s, f"action {self.names.execute}")
+            if not handle.accepted:
+                raise ExecutionError("the executor rejected the task; is it busy with another one?")
+            return self._await_outcome(handle, cancel)
+
+    @contextmanager
+    def _recorded(self, plan: Plan) -> Iterator[None]:
+        self.recorder.begin(plan, self.now_s)
+        try:
+            yield
+        finally:
+            self.recorder.end(self.now_s)
+
+    def _on_feedback(self, message: Any, on_progress: Callable[[Progress], None]) -> None:
+        told, now_s = message.feedback, self.now_s
+        stage = told.stage or SHORT_STATES.get(told.state, "execute")
+        self.recorder.stage(now_s, stage, told.text)
+        on_progress(Progress(stage, float(told.progress), told.text, now_s))
+
+    def _await_outcome(self, handle: Any, cancel: threading.Event) -> Outcome:
+        done = threading.Event()
+        future: Any = handle.get_result_async()
+        future.add_done_callback(lambda _: done.set())
+        deadline, cancelling = time.monotonic() + self.limits.execute_s, False
+        try:
+            while not done.wait(SLICE_S):
+                self._health()
+                if cancel.is_set() and not cancelling:
+                    handle.cancel_goal_async()
+                    cancelling, deadline = True, time.monotonic() + CANCEL_LIMIT_S
+                if time.monotonic() > deadline:
+                    raise ExecutionError(
+                        "the executor did not report an outcome in time; stop the arm by hand if it moves"
+                    )
+        except KeyboardInterrupt:
+            handle.cancel_goal_async()
+            done.wait(CANCEL_LIMIT_S)
+            raise
+        return self._outcome(future.result().result)
+
+    def _outcome(self, result: Any) -> Outcome:
+        if not result.outcome.task_id:
+            raise ExecutionError(f"the executor ended without an outcome: {result.message}")
+        return outcome_from_msg(result.outcome)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._context.try_shutdown()
+        self._thread.join(2.0)
+
+    def __enter__(self) -> GraphClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+SERVICES: dict[str, Any] = {
+    "capture": CaptureScene,
+    "propose": ProposeTasks,
+    "ask": AskScene,
+    "describe": DescribeTask,
+    "plan": PlanTask,
+    "randomize": RandomizeScene,
+}
