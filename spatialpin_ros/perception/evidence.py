@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the image says about each object's footprint: points on its sides and on the rim of its top.
+
+A rim point is where the ray through the border between two pixels meets the plane of the top: it does not feel the
+noise of the depth at all, nor the bias of half a pixel that the outermost points of a cloud have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
+from spatialpin_ros.perception.grid import TableGrid
+
+_MIN_SIDE_MARGIN_M = 0.004
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Borders:
+    """Every pair of neighbouring pixels with unlike labels, once from each labelled side.
+
+    Args:
+        label, other_label: (N,) labels of the pixel and of its neighbour.
+        u, v: (N,) image position midway between the two [px].
+        depth, other_depth: (N,) z-depths [m].
+        z, other_z: (N,) heights above the table [m].
+        starts: (n + 2,) where each label's rows begin; rows are sorted by label.
+    """
+
+    label: Int32Array
+    other_label: Int32Array
+    u: FloatArray
+    v: FloatArray
+    depth: Float32Array
+    other_depth: Float32Array
+    z: Float32Array
+    other_z: Float32Array
+    starts: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """One object's pixels and what they say about its footprint.
+
+    Args:
+        top_m: height of its highest level above the table [m].
+        bottom_m: lowest height at which it is seen [m].
+        points: (N, 3) interior points in the table frame [m].
+        index: (N,) their flat pixel indices.
+        sides: (S, 2) x, y of points on its upright faces.
+        rim: (R, 2) x, y of the true edges of its top.
+        reach: (M, 2) x, y of all borders of its visible top, hidden edges too: it extends at least this far.
+        hidden_below: share of its lower border that is hidden by something nearer.
+        floating: share of its lower border below which a farther surface is seen.
+        cut_by_image: share of its outline that lies on the border of the image.
+    """
+
+    top_m: float
+    bottom_m: float
+    points: Float32Array
+    index: npt.NDArray[np.intp]
+    sides: FloatArray
+    rim: FloatArray
+    reach: FloatArray
+    hidden_below: float
+    floating: float
+    cut_by_image: float
+
+
+def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Borders:
+    """Collect the borders of all labels of an (h, w) image in one pass."""
+    parts: list[list[npt.NDArray[Any]]] = []
+    width = labels.shape[1]
+    for axis, step, du, dv in ((1, 1, 0.5, 0.0), (0, width, 0.0, 0.5)):
+        first = (slice(None),) * axis + (slice(None, -1),)
+        second = (slice(None),) * axis + (slice(1, None),)
+        rows, columns = np.nonzero(labels[first] != labels[second])
+        here = rows * width + columns
+        u, v = columns + du, rows + dv
+        for inside, outside in ((here, here + step), (here + step, here)):
+            keep = labels.ravel()[inside] > 0
+            parts.append([inside[keep], outside[keep], u[keep], v[keep]])
+    inside, outside, u, v = (np.concatenate([part[i] for part in parts]) for i in range(4))
+    order = np.argsort(labels.ravel()[inside], kind="stable")
+    inside, outside = inside[order], outside[order]
+    u, v = np.asarray(u[order], dtype=np.float64), np.asarray(v[order], dtype=np.float64)
+    label = labels.ravel()[inside]
+    starts = np.searchsorted(label, np.arange(int(labels.max(initial=0)) + 2))
+    flat_depth, flat_z = depth.ravel(), z.ravel()
+    return Borders(
+        label,
+        labels.ravel()[outside],
+        u,
+        v,
+        flat_depth[inside],
+        flat_depth[outside],
+        flat_z[inside],
+        flat_z[outside],
+        starts,
+    )
+
+
+def gather(
+    grid: TableGrid,
+    label: int,
+    index: npt.NDArray[np.intp],
+    borders: Borders,
+    tops: FloatArray,
+    depth_step_m: float,
+    noise_m: float,
+) -> Evidence:
+    """Collect the evidence on one object.
+
+    Args:
+        grid: the points.
+        label: of the object.
+        index: (N,) flat indices of its measured interior pixels.
+        borders: of all labels.
+        tops: (n + 1,) height of the top of every label [m].
+        depth_step_m: depth step that tells an occluder from a neighbour [m].
+        noise_m: standard deviation of heights [m].
+    """
+    points = grid.points(index)
+    top = float(tops[label])
+    margin = max(_MIN_SIDE_MARGIN_M, 3.0 * noise_m)
+    sides = points[points[:, 2] < top - margin, :2].astype(np.float64)
+    part = slice(borders.starts[label], borders.starts[label + 1])
+    z, other_z, other = borders.z[part], borders.other_z[part], borders.other_label[part]
+    step = borders.other_depth[part] - borders.depth[part]
+    occluded = (step < -depth_step_m) & (borders.other_depth[part] > 0)
+    carries = (
+        (other > 0)
+        & (tops[other] > top + 2 * margin)
+        & (np.abs(step) < depth_step_m)
+        & (other_z > top - margin)
+    )
+    on_top = z > top - margin
+    u, v = borders.u[part], borders.v[part]
+    reach = grid.on_plane(u[on_top], v[on_top], top)
+    rim = reach[~(occluded | carries)[on_top]]
+    height, width = grid.shape
+    edge = (u < 1) | (u > width - 2) | (v < 1) | (v > height - 2)
+    low = _lower_border(grid, u, v, z, top)
+    bottom = float(np.quantile(points[:, 2], 0.02))
+    return Evidence(
+        top_m=top,
+        bottom_m=bottom,
+        points=points,
+        index=index,
+        sides=sides,
+        rim=rim,
+        reach=reach,
+        hidden_below=_share(occluded, low),
+        floating=_share((step > 3 * depth_step_m) & (other_z < bottom), low),
+        cut_by_image=float(edge.mean()) if len(u) else 0.0,
+    )
+
+
+def _lower_border(grid: TableGrid, u: FloatArray, v: FloatArray, z: Float32Array, top: float) -> BoolArray:
+    """Outline pixels in the lower part of the outline, along the image of the downward direction."""
+    if not len(u):
+        return np.zeros(0, dtype=np.bool_)
+    down = -(grid.table_T_camera.axes.T[:2, 2])
+    along = u * down[0] + v * down[1]
+    low, high = np.quantile(along, (0.0, 1.0))
+    return np.asarray(along > high - 0.2 * (high - low))
+
+
+def _share(condition: BoolArray, among: BoolArray) -> float:
+    return float(condition[among].mean()) if among.any() else 0.0

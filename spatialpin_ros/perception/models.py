@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The primitive that explains an object best: box, upright or lying cylinder, sphere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.geometry import OrientedBox, Pose
+from spatialpin_ros.perception.evidence import Evidence
+from spatialpin_ros.perception.footprints import Circle, Rectangle, fit_circle, fit_rectangle, thin
+from spatialpin_ros.perception.solids import (
+    box_distance,
+    fit_lying_cylinder,
+    fit_sphere,
+    upright_cylinder_distance,
+)
+from spatialpin_ros.scene import Shape
+
+_FIT_POINTS = 300
+_MIN_EVIDENCE = 8
+_MAX_RADIUS_M = 0.25
+# A rounder model must explain the points this much better than the box before it is believed.
+_CIRCLE_ADVANTAGE = 0.95
+_ROUND_ADVANTAGE = 0.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solid:
+    """A primitive in the table frame.
+
+    Args:
+        shape: which primitive.
+        centre: (3,) [m]; for upright prisms its z is settled when the supporter is known.
+        size: (3,) extents along its own axes [m].
+        yaw_rad: heading of its x axis, or of the axis of a lying cylinder.
+        lying: a cylinder whose axis is level.
+        residual_m: median distance of the points to its surface [m].
+        seen: share of its outline that evidence covers.
+    """
+
+    shape: Shape
+    centre: FloatArray
+    size: FloatArray
+    yaw_rad: float
+    lying: bool
+    residual_m: float
+    seen: float
+
+    @property
+    def fixed_height(self) -> bool:
+        """Its height follows from its shape, not from what it stands on."""
+        return self.lying or self.shape == "sphere"
+
+    @property
+    def bottom_m(self) -> float:
+        half = self.size[0] if self.lying else self.size[2]
+        return float(self.centre[2] - 0.5 * half)
+
+    @property
+    def top_m(self) -> float:
+        half = self.size[0] if self.lying else self.size[2]
+        return float(self.centre[2] + 0.5 * half)
+
+    def standing_on(self, height_m: float) -> Solid:
+        """The same prism from its top down to a support at `height_m` [m]."""
+        if self.fixed_height:
+            return self
+        top = self.top_m
+        height = max(top - height_m, 0.002)
+        centre = np.array([self.centre[0], self.centre[1], top - 0.5 * height])
+        return replace(self, centre=centre, size=np.array([self.size[0], self.size[1], height]))
+
+    @property
+    def polygon(self) -> FloatArray:
+        """(N, 2) convex footprint in table x, y [m]."""
+        if self.shape in ("cylinder", "sphere") and not self.lying:
+            angle = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
+            return np.asarray(
+                self.centre[:2] + 0.5 * self.size[0] * np.column_stack([np.cos(angle), np.sin(angle)])
+            )
+        extents = np.array([self.size[2], self.size[0]]) if self.lying else self.size[:2]
+        turn = np.array(
+            [[np.cos(self.yaw_rad), -np.sin(self.yaw_rad)], [np.sin(self.yaw_rad), np.cos(self.yaw_rad)]]
+        )
+        corners = 0.5 * extents * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+        return np.asarray(self.centre[:2] + corners @ turn.T)
+
+    def box(self, base_T_table: Pose) -> OrientedBox:
+        """The oriented box in the base frame; z is the axis of a cylinder, also of a lying one."""
+        pose = Pose.from_yaw(self.centre, self.yaw_rad)
+        if self.lying:
+            # Columns: x up, z along the axis, y = z cross x.
+            pose = pose @ Pose.from_matrix(
+                np.array([[0, 0, 1, 0], [0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
+            )
+        return OrientedBox(base_T_table @ pose, self.size)
+
+
+def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> Solid:
+    """Choose the primitive with the smallest residual; simple ones win ties.
+
+    Args:
+        evidence: what is seen of the object.
+        noise_m: standard deviation of depth [m].
+        prism_residual_m: a prism that fits worse than this is reported with shape "unknown".
+    """
+    points = thin(evidence.points.astype(np.float64), _FIT_POINTS)
+    solid = _fit_prism(evidence, points, noise_m)
+    enough = 0.68 * noise_m + 0.0006
+    if solid.residual_m > enough:
+        solid = _rounder(solid, evidence, points, noise_m)
+    if solid.residual_m > max(prism_residual_m, 2.0 * enough):
+        solid = replace(solid, shape="unknown")
+    return solid
+
+
+def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
+    outline = np.concatenate([thin(evidence.sides, 200), thin(evidence.rim, 200)])
+    floor = min(evidence.bottom_m, evidence.top_m - 0.004) - 0.02
+    height = evidence.top_m - floor
+    middle = 0.5 * (evidence.top_m + floor)
+    if len(outline) < _MIN_EVIDENCE:
+        return _bounding_prism(evidence, points, middle, height)
+    spread = max(0.006, 4.0 * noise_m)
+    rectangle: Rectangle = fit_rectangle(outline, evidence.reach, spread)
+    circle: Circle = fit_circle(outline, evidence.reach)
+    if circle.residual_m < _CIRCLE_ADVANTAGE * rectangle.residual_m and circle.seen > 0.4:
+        centre = np.array([*circle.centre, middle])
+        residual = float(np.median(upright_cylinder_distance(points, centre, circle.radius, height)))
+        size = np.array([2 * circle.radius, 2 * circle.radius, height])
+        return Solid("cylinder", centre, size, 0.0, False, residual, circle.seen)
+    centre = np.array([*rectangle.centre, middle])
+    size = np.array([*rectangle.size, height])
+    residual = float(np.median(box_distance(points, centre, size, rectangle.yaw_rad)))
+    return Solid(
+        "box", centre, size, _canonical_yaw(rectangle.yaw_rad), False, residual, float(rectangle.seen.mean())
+    )
+
+
+def _bounding_prism(evidence: Evidence, points: FloatArray, middle: float, height: float) -> Solid:
+    xy = np.concatenate([points[:, :2], evidence.reach]).astype(np.float32).reshape(-1, 1, 2)
+    corner = cv2.boxPoints(cv2.minAreaRect(xy)).astype(np.float64)
+    first, second = corner[1] - corner[0], corner[2] - corner[1]
+    extents = np.maximum([np.linalg.norm(first), np.linalg.norm(second)], 0.002)
+    yaw = float(np.arctan2(first[1], first[0]))
+    centre = np.array([*corner.mean(axis=0), middle])
+    size = np.array([*extents, height])
+    residual = float(np.median(box_distance(points, centre, size, yaw)))
+    return Solid("box", centre, size, yaw, False, residual, 0.0)
+
+
+def _canonical_yaw(yaw: float) -> float:
+    """Equal rectangles repeat every half turn: keep the heading in (-90, 90] degrees."""
+    return float((yaw + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def _rounder(solid: Solid, evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
+    tolerance = 0.006 + 3.0 * noise_m
+    sphere = fit_sphere(points)
+    meets_top = abs(sphere.centre[2] + sphere.radius - evidence.top_m) < tolerance
+    plausible = 0.005 < sphere.radius < _MAX_RADIUS_M and meets_top
+    best = solid
+    if plausible and sphere.centre[2] > -tolerance and sphere.residual_m < _ROUND_ADVANTAGE * best.residual_m:
+        best = Solid(
+            "sphere", sphere.centre, np.full(3, 2 * sphere.radius), 0.0, False, sphere.residual_m, 1.0
+        )
+    lying = fit_lying_cylinder(points)
+    top = lying.centre[2] + lying.radius
+    plausible = 0.005 < lying.radius < _MAX_RADIUS_M and lying.length > 0.5 * lying.radius
+    plausible &= abs(top - evidence.top_m) < tolerance and lying.centre[2] - lying.radius > -tolerance
+    if plausible and lying.residual_m < _ROUND_ADVANTAGE * best.residual_m:
+        size = np.array([2 * lying.radius, 2 * lying.radius, lying.length])
+        best = Solid(
+            "cylinder", lying.centre, size, _canonical_yaw(lying.yaw_rad), True, lying.residual_m, 1.0
+        )
+    return best

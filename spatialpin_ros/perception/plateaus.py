@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Splitting regions of one colour by their level tops: stacked and touching objects of unlike height."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
+from spatialpin_ros.perception.grid import TableGrid
+from spatialpin_ros.perception.segmentation import linked_regions
+
+# Pixels over which the slope is measured, and the share of an upright face's slope below which a pixel looks up.
+_REACH = 2
+_LEVEL_SHARE = 0.45
+_SAME_LEVEL_M = 0.006
+_MIN_PIXELS = 24
+_MIN_SHARE = 0.04
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plateau:
+    """A level patch: its label in the plateau image, region, height above the table [m], size [px] and rectangle.
+
+    Args:
+        rectangle: (4, 2) corners in table x, y [m].
+    """
+
+    label: int
+    region: int
+    height_m: float
+    area: int
+    rectangle: FloatArray
+    centre_px: tuple[float, float]
+
+
+def level_pixels(height: Float32Array, labels: Int32Array, pixel_m: float, elevation_cos: float) -> BoolArray:
+    """(h, w) pixels inside one region around which the surface is level.
+
+    An upright face climbs by pixel / cos(elevation) per image row; a level one not at all.
+
+    Args:
+        height: (h, w) smoothed height above the table [m].
+        labels: (h, w) regions.
+        pixel_m: footprint of a pixel across the view [m].
+        elevation_cos: cosine of the angle at which the camera looks down.
+    """
+    mean = cv2.blur(height, (3, 3))
+    limit = _LEVEL_SHARE * 2 * _REACH * pixel_m / max(elevation_cos, 0.5)
+    level = labels > 0
+    for axis in (0, 1):
+        ahead, behind = np.roll(mean, -_REACH, axis), np.roll(mean, _REACH, axis)
+        level &= np.abs(ahead - behind) < limit
+        level &= (np.roll(labels, -1, axis) == labels) & (np.roll(labels, 1, axis) == labels)
+    level[[0, 1, -1, -2]] = False
+    level[:, [0, 1, -1, -2]] = False
+    return level
+
+
+def find_plateaus(
+    grid: TableGrid, height: Float32Array, labels: Int32Array, level: BoolArray
+) -> tuple[Int32Array, list[Plateau]]:
+    """Label the connected level patches of every region.
+
+    Returns:
+        (h, w) plateau labels (0: none) and the plateaus that are large enough to be the top of something.
+    """
+    right = level[:, :-1] & level[:, 1:] & (np.abs(height[:, :-1] - height[:, 1:]) < _SAME_LEVEL_M / 2)
+    down = level[:-1] & level[1:] & (np.abs(height[:-1] - height[1:]) < _SAME_LEVEL_M / 2)
+    right &= labels[:, :-1] == labels[:, 1:]
+    down &= labels[:-1] == labels[1:]
+    count, patches = linked_regions(level, right, down)
+    areas = np.bincount(patches.ravel(), minlength=count + 1)
+    region_areas = np.bincount(labels.ravel())
+    found = []
+    for label in np.flatnonzero(areas >= _MIN_PIXELS):
+        if label == 0:
+            continue
+        index = np.flatnonzero(patches.ravel() == label)
+        region = int(labels.ravel()[index[0]])
+        if areas[label] < _MIN_SHARE * region_areas[region]:
+            continue
+        rows, columns = np.divmod(index, labels.shape[1])
+        level_m = float(np.median(grid.z.ravel()[index]))
+        xy = grid.on_plane(columns.astype(np.float64), rows.astype(np.float64), level_m).astype(np.float32)
+        corners = cv2.boxPoints(cv2.minAreaRect(xy.reshape(-1, 1, 2)))
+        centre = float(rows.mean()), float(columns.mean())
+        found.append(
+            Plateau(int(label), region, level_m, int(areas[label]), corners.astype(np.float64), centre)
+        )
+    return patches, found
+
+
+def split_regions(
+    grid: TableGrid,
+    height: Float32Array,
+    count: int,
+    labels: Int32Array,
+    patches: Int32Array,
+    plateaus: list[Plateau],
+    margin_m: float,
+) -> tuple[int, Int32Array, dict[int, float]]:
+    """Split every region that has several tops into one region per top.
+
+    Args:
+        grid: the points.
+        height: (h, w) smoothed height above the table [m].
+        count: number of regions.
+        labels: (h, w) regions.
+        patches: (h, w) plateau labels.
+        plateaus: tops, of all regions.
+        margin_m: how far noise may lift a point above its top [m].
+
+    Returns:
+        Number of regions, (h, w) labels, and the height of the top of each region that has one [m].
+    """
+    result, tops = labels, {}
+    for region in range(1, count + 1):
+        groups = _same_tops(height, [p for p in plateaus if p.region == region])
+        if len(groups) < 2:
+            if groups:
+                tops[region] = _level(groups[0])
+            continue
+        if result is labels:
+            result = labels.copy()
+        index = np.flatnonzero(labels.ravel() == region)
+        owner = _nearest_top(grid.points(index), groups, margin_m)
+        patch_owner = {p.label: k for k, group in enumerate(groups) for p in group}
+        on_patch = patches.ravel()[index]
+        for patch, group_index in patch_owner.items():
+            owner[on_patch == patch] = group_index
+        names = np.array([region, *range(count + 1, count + len(groups))], dtype=np.int32)
+        result.ravel()[index] = names[owner]
+        tops.update({int(name): _level(group) for name, group in zip(names, groups, strict=True)})
+        count += len(groups) - 1
+    return count, result, tops
+
+
+def _level(group: list[Plateau]) -> float:
+    return float(np.average([p.height_m for p in group], weights=[p.area for p in group]))
+
+
+def _same_tops(height: Float32Array, plateaus: list[Plateau]) -> list[list[Plateau]]:
+    """Group patches of one height with nothing lower between them: one top that something else stands on."""
+    groups: list[list[Plateau]] = []
+    for plateau in sorted(plateaus, key=lambda p: -p.area):
+        for group in groups:
+            if any(_joined(height, plateau, member) for member in group):
+                group.append(plateau)
+                break
+        else:
+            groups.append([plateau])
+    return groups
+
+
+def _joined(height: Float32Array, one: Plateau, other: Plateau) -> bool:
+    if abs(one.height_m - other.height_m) > _SAME_LEVEL_M:
+        return False
+    line = np.linspace(one.centre_px, other.centre_px, 15).round().astype(int)
+    return bool((height[line[:, 0], line[:, 1]] > min(one.height_m, other.height_m) - _SAME_LEVEL_M).all())
+
+
+def _nearest_top(points: Float32Array, groups: list[list[Plateau]], margin_m: float) -> Int32Array:
+    """Index of the top that each (N, 3) point hangs under: not below it, nearest in x, y, then lowest."""
+    costs = []
+    for group in groups:
+        level = _level(group)
+        corners = np.concatenate([p.rectangle for p in group]).astype(np.float32).reshape(-1, 1, 2)
+        centre, size, angle = cv2.minAreaRect(corners)
+        turn = np.deg2rad(angle)
+        axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        outside = np.abs((points[:, :2] - np.asarray(centre)) @ axes) - 0.5 * np.asarray(size)
+        distance = np.linalg.norm(np.maximum(outside, 0.0), axis=1)
+        above = points[:, 2] - level
+        costs.append(distance + 0.05 * np.abs(above) + np.where(above > margin_m, 1.0, 0.0))
+    return np.asarray(np.argmin(costs, axis=0), dtype=np.int32)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segmentation on the image grid: links between neighbouring pixels, cut at depth steps and colour changes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from spatialpin_ros.arrays import BoolArray, Float32Array, Int32Array, UInt8Array
+
+_NO_NEIGHBOUR = 10_000
+# Added to a pixel's brightness before dividing by it: colour of dark pixels is mostly noise.
+_DARK = 40.0
+
+
+def chromaticity(color: UInt8Array) -> Float32Array:
+    """(h, w, 2) opponent colour divided by brightness: about the same on lit and shaded sides of one object.
+
+    Args:
+        color: (h, w, 3) uint8 RGB.
+    """
+    red, green, blue = (color[..., i].astype(np.float32) for i in range(3))
+    scale = 1.0 / (red + green + blue + np.float32(_DARK))
+    return np.stack([(red - green) * scale, (0.5 * (red + green) - blue) * scale], axis=-1)
+
+
+def linked_regions(inside: BoolArray, link_right: BoolArray, link_down: BoolArray) -> tuple[int, Int32Array]:
+    """Label the regions of pixels that are joined by links.
+
+    The links become pixels of an image of twice the size, so that OpenCV's connected components can be used.
+
+    Args:
+        inside: (h, w) pixels to label.
+        link_right: (h, w - 1) pixel (v, u) is joined to (v, u + 1).
+        link_down: (h - 1, w) pixel (v, u) is joined to (v + 1, u).
+
+    Returns:
+        Number of regions n, and (h, w) int32 labels 1..n, 0 outside.
+    """
+    height, width = inside.shape
+    doubled = np.zeros((2 * height, 2 * width), dtype=np.uint8)
+    doubled[::2, ::2] = inside
+    doubled[::2, 1:-1:2] = link_right
+    doubled[1:-1:2, ::2] = link_down
+    count, labels = cv2.connectedComponents(doubled, connectivity=4, ltype=cv2.CV_32S)
+    return int(count) - 1, np.ascontiguousarray(labels[::2, ::2])
+
+
+def segment(
+    inside: BoolArray, depth: Float32Array, color: UInt8Array, depth_step_m: float, chroma_step: float
+) -> tuple[int, Int32Array]:
+    """Split foreground pixels into regions that are continuous in depth and of one chromaticity.
+
+    Args:
+        inside: (h, w) foreground.
+        depth: (h, w) smoothed z-depth [m].
+        color: (h, w, 3) uint8 RGB.
+        depth_step_m: largest step between neighbours [m].
+        chroma_step: smallest change of chromaticity that cuts.
+
+    Returns:
+        Number of regions and (h, w) labels, 0 outside.
+    """
+    chroma = chromaticity(color)
+    links = []
+    for axis in (1, 0):
+        first = (slice(None),) * axis + (slice(None, -1),)
+        second = (slice(None),) * axis + (slice(1, None),)
+        joined = inside[first] & inside[second]
+        joined &= np.abs(depth[first] - depth[second]) < depth_step_m
+        change = chroma[first] - chroma[second]
+        joined &= change[..., 0] ** 2 + change[..., 1] ** 2 < chroma_step**2
+        links.append(joined)
+    return linked_regions(inside, links[0], links[1])
+
+
+def drop_small(count: int, labels: Int32Array, min_pixels: int) -> tuple[int, Int32Array, BoolArray]:
+    """Keep regions of at least `min_pixels`; renumber them 1..n.
+
+    Returns:
+        Number kept, (h, w) labels, and the (h, w) pixels of dropped regions.
+    """
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    keep = sizes >= min_pixels
+    keep[0] = False
+    renumber = np.zeros(count + 1, dtype=np.int32)
+    renumber[keep] = np.arange(1, int(keep.sum()) + 1)
+    result = renumber[labels]
+    return int(keep.sum()), result, (labels > 0) & (result == 0)
+
+
+def grow_by_color(
+    labels: Int32Array, color: UInt8Array, unknown: BoolArray, rounds: int
+) -> tuple[Int32Array, npt.NDArray[np.intp]]:
+    """Give unknown pixels the label of the known neighbour whose colour is nearest, `rounds` pixels deep.
+
+    Colour knows where an object ends to a pixel; depth has holes and errors there.
+
+    Args:
+        labels: (h, w) with 0 for the background.
+        color: (h, w, 3) uint8 RGB.
+        unknown: (h, w) pixels whose label is to be replaced.
+
+    Returns:
+        (h, w) labels, 0 for unknown pixels out of reach, and (h, w) the flat index of the pixel that each pixel's
+        label came from (its own where it was known).
+    """
+    source = np.arange(labels.size)
+    flat_labels = np.where(unknown, 0, labels).ravel()
+    is_open, flat_color = unknown.ravel().copy(), color.reshape(-1, 3).astype(np.int16)
+    inner = unknown.copy()
+    inner[[0, -1]] = False
+    inner[:, [0, -1]] = False
+    pending = np.flatnonzero(inner)
+    neighbours = np.array([-1, 1, -labels.shape[1], labels.shape[1]])
+    for _ in range(rounds):
+        if not len(pending):
+            break
+        around = pending[:, None] + neighbours
+        change = np.abs(flat_color[around] - flat_color[pending][:, None]).sum(axis=2)
+        change[is_open[around]] = _NO_NEIGHBOUR
+        best = np.argmin(change, axis=1)
+        rows = np.arange(len(pending))
+        found = change[rows, best] < _NO_NEIGHBOUR
+        winner = around[rows[found], best[found]]
+        flat_labels[pending[found]] = flat_labels[winner]
+        source[pending[found]] = source[winner]
+        is_open[pending[found]] = False
+        pending = pending[~found]
+    return flat_labels.reshape(labels.shape), source.reshape(labels.shape)
+
+
+def doubtful_pixels(labels: Int32Array, depth: Float32Array, step_m: float, reach: int) -> BoolArray:
+    """Pixels whose label should come from colour: beside a depth step at a region's border, or holes near a region.
+
+    Args:
+        labels: (h, w) regions, 0 elsewhere.
+        depth: (h, w) z-depth [m], 0 where there is none.
+        step_m: step in depth that makes a border an occluding one [m].
+        reach: how far from a region holes are filled [px].
+    """
+    near = (
+        cv2.dilate((labels > 0).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)) > 0
+    )
+    doubtful: BoolArray = near & (depth == 0)
+    for axis in (0, 1):
+        first = (slice(None),) * axis + (slice(None, -1),)
+        second = (slice(None),) * axis + (slice(1, None),)
+        edge = (labels[first] != labels[second]) & (np.abs(depth[first] - depth[second]) > step_m)
+        doubtful[first] |= edge
+        doubtful[second] |= edge
+    return doubtful
+
+
+def absorb_decals(
+    count: int, labels: Int32Array, fragments: BoolArray, depth: Float32Array, step_m: float
+) -> Int32Array:
+    """Give small fragments to the region they share most of their depth-continuous border with.
+
+    Args:
+        count: number of regions.
+        labels: (h, w) regions, 0 elsewhere.
+        fragments: (h, w) pixels of regions that were too small to stand alone.
+        depth: (h, w) z-depth [m].
+        step_m: largest step in depth across a shared border [m].
+    """
+    if not fragments.any():
+        return labels
+    pieces_count, pieces = cv2.connectedComponents(
+        fragments.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S
+    )
+    votes = np.zeros((pieces_count, count + 1))
+    for axis in (0, 1):
+        first = (slice(None),) * axis + (slice(None, -1),)
+        second = (slice(None),) * axis + (slice(1, None),)
+        close = np.abs(depth[first] - depth[second]) < step_m
+        for inner, outer in ((first, second), (second, first)):
+            touching = close & (pieces[inner] > 0) & (labels[outer] > 0)
+            np.add.at(votes, (pieces[inner][touching], labels[outer][touching]), 1.0)
+    winner = np.where(votes.sum(axis=1) >= 2.0, votes.argmax(axis=1), 0).astype(np.int32)
+    return np.where(pieces > 0, winner[pieces], labels).astype(np.int32, copy=False)
