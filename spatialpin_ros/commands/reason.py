@@ -52,8 +52,8 @@ def local_proposals(scene: Path, backend: str, robot: str, most: int, seed: int)
     """Propose with a back end in this process."""
     from spatialpin_ros.reasoning import Abilities, create_backend
 
-    abilities = Abilities.from_robot(RobotConfig.load(robot))
-    found = create_backend(backend).propose(read_scene(scene), abilities, max_tasks=most, seed=seed)
+    seen, abilities = read_scene(scene), Abilities.from_robot(RobotConfig.load(robot))
+    found = create_backend(backend).propose(seen, abilities, max_tasks=most, seed=seed)
     return Proposed(found.tasks, tuple(str(item) for item in found.rejected))
 
 
@@ -101,7 +101,8 @@ def ask(
 def _ask_local(question: str, scene: Path, backend: str) -> Answered:
     from spatialpin_ros.reasoning import create_backend
 
-    found = create_backend(backend).answer(read_scene(scene), question)
+    seen = read_scene(scene)
+    found = create_backend(backend).answer(seen, question)
     return Answered(found.text, found.value, found.unit, tuple(found.object_ids), found.program, found.frame)
 
 
@@ -117,5 +118,5 @@ def describe_local(scene: Path, request: str, backend: str, robot: str) -> Task:
     """Turn free text into a task of a scene file."""
     from spatialpin_ros.reasoning import Abilities, create_backend
 
-    abilities = Abilities.from_robot(RobotConfig.load(robot))
-    return create_backend(backend).describe(read_scene(scene), abilities, request)
+    seen, abilities = read_scene(scene), Abilities.from_robot(RobotConfig.load(robot))
+    return create_backend(backend).describe(seen, abilities, request)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,11 @@ def run_once(cell: Workcell, options: RunOptions, account: Account) -> RunRecord
     except SpatialPinError as error:
         run.error = str(error)
     return run.record()
+
+
+def by_preference(proposals: Sequence[Task]) -> list[Task]:
+    """Stacking before other tasks, each in the order they were proposed."""
+    return sorted(proposals, key=lambda task: task.steps[-1].action != "place_on")
 
 
 class _Run:
@@ -114,7 +119,7 @@ class _Run:
         if not proposed.tasks:
             step_back = "; ".join(proposed.rejected[:3]) or "the scene holds no object to grasp"
             raise ReasoningError(f"nothing can be done with this scene: {step_back}")
-        return sorted(proposed.tasks, key=lambda task: task.steps[-1].action != "place_on")
+        return by_preference(proposed.tasks)
 
     def _make_plan(self, task: Task) -> Plan | PlanFailure:
         self._account.remark(f"task: {task.description}")

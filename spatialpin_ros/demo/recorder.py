@@ -97,8 +97,11 @@ class Recorder:
     def events(self) -> tuple[StageEvent, ...]:
         """The stages that ran, each ended by the next; matched with the plan's stages in order."""
         with self._lock:
+            if not self._stages:
+                return ()
             ends = [started for started, _, _ in self._stages[1:]] + [self._ended_s]
-            events, after = [], -1
+            events: list[StageEvent] = []
+            after = -1
             for (started, name, text), ended in zip(self._stages, ends, strict=True):
                 place = self._find(name, text, after)
                 after = place if place >= 0 else after

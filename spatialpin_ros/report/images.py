@@ -14,20 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from spatialpin_ros.arrays import BoolArray, UInt8Array
 from spatialpin_ros.report.record import StageEvent, VideoFrame
-from spatialpin_ros.scene import Scene
+from spatialpin_ros.scene import Scene, SceneObject
 
-PALETTE = (
-    "#e8590c",
-    "#1c7ed6",
-    "#2f9e44",
-    "#9c36b5",
-    "#f08c00",
-    "#0c8599",
-    "#e03131",
-    "#5c940d",
-    "#3b5bdb",
-    "#c2255c",
-)
 GIF_LIMIT_BYTES = 8_000_000
 
 
@@ -39,9 +27,15 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     )
 
 
-def color_of(index: int) -> str:
-    """Colour that stands for the scene's object number `index` in every picture."""
-    return PALETTE[index % len(PALETTE)]
+def color_of(item: SceneObject) -> str:
+    """The object's own colour as #rrggbb."""
+    return "#{:02x}{:02x}{:02x}".format(*item.color_rgb.tolist())
+
+
+def ink_on(background: str) -> str:
+    """Black or white, whichever reads better on a #rrggbb colour (luma of ITU-R BT.601)."""
+    red, green, blue = (int(background[k : k + 2], 16) for k in (1, 3, 5))
+    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 150.0 else "#ffffff"
 
 
 def png(image: UInt8Array | Image.Image) -> bytes:
@@ -54,26 +48,26 @@ def png(image: UInt8Array | Image.Image) -> bytes:
 
 
 def labelled(image: UInt8Array, scene: Scene, highlight: Sequence[str] = ()) -> Image.Image:
-    """Draw each object's outline, number and name over the camera image.
+    """Draw each object's outline, id and name over the camera image.
 
     Args:
         image: (H, W, 3) RGB, of the size the scene's masks refer to.
-        scene: its objects; those without a mask are outlined by their projected box.
+        scene: its objects; those without a mask are placed by their projected box.
         highlight: ids drawn with a stronger line: what the task moves.
     """
-    picture = Image.fromarray(_tinted(image, scene, highlight))
+    picture = Image.fromarray(_outlined(image, scene, highlight))
     draw = ImageDraw.Draw(picture)
     size = max(11, image.shape[0] // 38)
-    taken: list[tuple[float, float, float, float]] = []
-    for index, item in enumerate(scene.objects):
-        anchor = _anchor(scene, index, image.shape[:2])
-        if anchor is None:
+    extents = [_extent(scene, item, image.shape[:2]) for item in scene.objects]
+    taken = [extent for extent in extents if extent is not None]
+    for item, extent in zip(scene.objects, extents, strict=True):
+        if extent is None:
             continue
-        text = f"{item.id}  {item.name}"
-        box = _free_place(draw.textbbox((0, 0), text, font=font(size)), anchor, taken, picture.size)
+        text, color = f"{item.id}  {item.name}", color_of(item)
+        box = _free_place(draw.textbbox((0, 0), text, font=font(size)), extent, taken, picture.size)
         taken.append(box)
-        draw.rounded_rectangle(box, radius=4, fill=color_of(index))
-        draw.text((box[0] + 5, (box[1] + box[3]) / 2), text, fill="white", font=font(size), anchor="lm")
+        draw.rounded_rectangle(box, radius=4, fill=color, outline="#ffffff")
+        draw.text((box[0] + 5, (box[1] + box[3]) / 2), text, fill=ink_on(color), font=font(size), anchor="lm")
     return picture
 
 
@@ -89,52 +83,57 @@ def _outline(mask: BoolArray, thickness: int) -> BoolArray:
     return np.asarray(mask & ~inner)
 
 
-def _tinted(image: UInt8Array, scene: Scene, highlight: Sequence[str]) -> UInt8Array:
+def _outlined(image: UInt8Array, scene: Scene, highlight: Sequence[str]) -> UInt8Array:
     picture = np.array(image)
-    for index, item in enumerate(scene.objects):
-        if item.mask is None or not item.mask.area:
-            continue
-        mask = item.mask.full(image.shape[:2])
-        color = np.array([int(color_of(index)[k : k + 2], 16) for k in (1, 3, 5)])
-        edge = _outline(mask, 3 if item.id in highlight else 2)
-        picture[edge] = color
+    for item in scene.objects:
+        if item.mask is not None and item.mask.area:
+            edge = _outline(item.mask.full(image.shape[:2]), 3 if item.id in highlight else 1)
+            picture[edge] = (255, 140, 66) if item.id in highlight else (255, 255, 255)
     return picture
 
 
-def _anchor(scene: Scene, index: int, size: tuple[int, ...]) -> tuple[float, float] | None:
-    """Pixel above the object where its label belongs, or None when the object is out of the picture."""
-    item = scene.objects[index]
+Box = tuple[float, float, float, float]
+
+
+def _extent(scene: Scene, item: SceneObject, size: tuple[int, ...]) -> Box | None:
+    """Left, top, right, bottom of the object in the image [px]; None when it is out of the picture."""
     if item.mask is not None and item.mask.area:
-        row, column = item.mask.offset
-        return column + item.mask.bits.shape[1] / 2.0, float(row)
+        (row, column), (height, width) = item.mask.offset, item.mask.bits.shape
+        return column, row, column + width, row + height
     if scene.intrinsics is None:
         return None
     pixels = scene.intrinsics.project(scene.base_T_camera.inverse().transform(item.box.corners))
-    if not np.isfinite(pixels).all() or pixels[:, 0].max() < 0 or pixels[:, 0].min() > size[1]:
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if not np.isfinite(pixels).all() or (high < 0).any() or low[0] > size[1] or low[1] > size[0]:
         return None
-    return float(pixels[:, 0].mean()), float(pixels[:, 1].min())
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _free_place(
-    extent: tuple[float, float, float, float],
-    anchor: tuple[float, float],
-    taken: Sequence[tuple[float, float, float, float]],
-    size: tuple[int, int],
-) -> tuple[float, float, float, float]:
-    """Place a label centred above the anchor, moved up until it hides no other label."""
-    width, height = extent[2] - extent[0] + 10, extent[3] - extent[1] + 8
-    left = min(max(anchor[0] - width / 2, 2.0), size[0] - width - 2.0)
-    top = max(anchor[1] - height - 3, 2.0)
-    for _ in range(2 * len(taken)):
-        clash = [
-            box
-            for box in taken
-            if box[0] < left + width and left < box[2] and box[1] < top + height and top < box[3]
+def _free_place(text: Box, item: Box, taken: Sequence[Box], size: tuple[int, int]) -> Box:
+    """Put a label above, below, left or right of the object, the nearest place that hides nothing; else above it."""
+    width, height = text[2] - text[0] + 10, text[3] - text[1] + 8
+    middle, level = (item[0] + item[2] - width) / 2, (item[1] + item[3] - height) / 2
+    places = []
+    for step in range(6):
+        gap = 3 + step * height / 2
+        places += [
+            (middle, item[1] - height - gap),
+            (middle, item[3] + gap),
+            (item[0] - width - gap, level),
+            (item[2] + gap, level),
         ]
-        if not clash:
-            break
-        top = min(box[1] for box in clash) - height - 2
-    return left, max(top, 2.0), left + width, max(top, 2.0) + height
+    boxes = [_inside((left, top, left + width, top + height), size) for left, top in places]
+    return next((box for box in boxes if not any(_overlap(box, other) for other in taken)), boxes[0])
+
+
+def _inside(box: Box, size: tuple[int, int]) -> Box:
+    left = min(max(box[0], 2.0), size[0] - (box[2] - box[0]) - 2.0)
+    top = min(max(box[1], 2.0), size[1] - (box[3] - box[1]) - 2.0)
+    return left, top, left + box[2] - box[0], top + box[3] - box[1]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def frame_at(video: Sequence[VideoFrame], time_s: float) -> UInt8Array:

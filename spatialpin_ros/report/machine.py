@@ -21,12 +21,15 @@ def describe_machine() -> dict[str, str]:
         "system": _system(),
         "python": platform.python_version(),
     }
-    for library in LIBRARIES:
-        try:
-            facts[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return facts
+    versions = {library: _version(library) for library in LIBRARIES}
+    return facts | {library: version for library, version in versions.items() if version}
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _first(path: str, key: str) -> str:

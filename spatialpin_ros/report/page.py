@@ -108,14 +108,14 @@ def _objects(scene: Scene) -> list[dict[str, str]]:
         {
             "id": item.id,
             "name": item.name,
-            "dot": color_of(index),
+            "dot": color_of(item),
             "shape": item.shape,
             "size": _millimetres(item.size, " × "),
             "centre": _millimetres(item.centre, ", "),
             "support": names.get(item.supported_by, item.supported_by),
             "visible": f"{item.visibility:.0%}",
         }
-        for index, item in enumerate(scene.objects)
+        for item in scene.objects
     ]
 
 

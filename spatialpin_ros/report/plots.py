@@ -14,10 +14,11 @@ from matplotlib.patches import Circle, Polygon
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.plan import Plan, Trajectory
-from spatialpin_ros.report.images import color_of
+from spatialpin_ros.report.images import color_of, ink_on
 from spatialpin_ros.report.record import JointRecording, StageEvent
-from spatialpin_ros.scene import Scene
+from spatialpin_ros.scene import Scene, SceneObject
 
+LINES = ("#e8590c", "#1c7ed6", "#2f9e44", "#9c36b5", "#f08c00", "#0c8599", "#e03131", "#5c940d", "#3b5bdb")
 INK = "#7d8590"
 GRID = "#7d859040"
 MOST_POINTS = 700
@@ -55,12 +56,12 @@ def top_view(scene: Scene, plan: Plan | None = None, after: Scene | None = None)
     axes = figure.add_subplot()
     outline = scene.table.outline_base
     axes.add_patch(Polygon(_turned(outline), closed=True, facecolor="#7d859018", edgecolor=GRID))
-    for index, item in enumerate(scene.objects):
-        _draw_object(axes, scene, index, color_of(index))
+    for item in scene.objects:
+        _draw_object(axes, item)
         axes.annotate(
             item.id,
             _turned(item.centre[None, :])[0],
-            color="white",
+            color=ink_on(color_of(item)),
             fontsize=8,
             ha="center",
             va="center",
@@ -96,10 +97,10 @@ def _turned(points: FloatArray) -> FloatArray:
     return np.asarray(points)[:, [1, 0]]
 
 
-def _draw_object(axes: Axes, scene: Scene, index: int, color: str) -> None:
-    item = scene.objects[index]
+def _draw_object(axes: Axes, item: SceneObject) -> None:
+    color = color_of(item)
     upright = abs(item.box.pose.axes[2, 2]) > 0.9
-    style = {"facecolor": color + "cc", "edgecolor": color, "linewidth": 1.2, "zorder": 2 + item.box.top_z}
+    style = {"facecolor": color + "cc", "edgecolor": INK, "linewidth": 0.8, "zorder": 2 + item.box.top_z}
     if item.shape in ("cylinder", "sphere") and upright:
         axes.add_patch(Circle(tuple(_turned(item.centre[None, :])[0]), float(item.size[0]) / 2.0, **style))
     else:
@@ -203,7 +204,7 @@ def _joint_plot(
     zero = recording.times[0] if len(recording.times) else 0.0
     thin = max(1, len(recording.times) // MOST_POINTS)
     for joint, name in enumerate(plan.joint_names):
-        color = color_of(joint)
+        color = LINES[joint % len(LINES)]
         values = getattr(recording, quantity)[::thin, joint]
         axes.plot(recording.times[::thin] - zero, values, color=color, linewidth=1.2, label=name)
         for start, trajectory in motions:
