@@ -43,7 +43,7 @@ def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
         "scene": (camera,),
         "reasoner": (robot, f"backend:={options.backend}"),
         "planner": (robot,),
-        "executor": (robot,),
+        "executor": (robot, "dry_run:=false"),
     }
     return tuple(
         NodeCommand(name, f"spatialpin_ros.nodes.{name}", _ros_arguments(("use_sim_time:=true", *values)))
