@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The four stages on a real arm and camera whose drivers and controllers run already; a dry run by default."""
+
+from launch import LaunchDescription
+
+from spatialpin_ros.nodes.launching import arguments, rviz, stages
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = arguments(
+        robot="panda",
+        camera="realsense_d435",
+        backend="symbolic",
+        rviz="false",
+        dry_run="true",
+        use_sim_time="false",
+        log_level="info",
+    )
+    return LaunchDescription([*declared, *stages(), rviz()])

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything in simulation: the simulator in the place of arm and camera, and the four stages, on simulated time."""
+
+from launch import LaunchDescription
+
+from spatialpin_ros.nodes.launching import SIMULATOR, arguments, node, rviz, stages
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = arguments(
+        robot="panda",
+        camera="simulation",
+        backend="symbolic",
+        gui="false",
+        rviz="false",
+        dry_run="false",
+        use_sim_time="true",
+        log_level="info",
+    )
+    return LaunchDescription([*declared, node("simulator", SIMULATOR, use_sim_time=False), *stages(), rviz()])

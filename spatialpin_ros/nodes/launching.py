@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the launch files have in common: their arguments, the nodes of this package and RViz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from launch.actions import DeclareLaunchArgument, Shutdown
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+PACKAGE = "spatialpin_ros"
+DESCRIPTIONS = {
+    "robot": "Name in config/robots, or path of a robot's YAML file.",
+    "camera": "Name in config/cameras, or path of a camera's YAML file.",
+    "backend": "Reasoning back end.",
+    "dry_run": "Plan and show, and move only once approved. 'false' lets the arm move on request.",
+    "use_sim_time": "Take the time from /clock, in every node.",
+    "gui": "Open the simulator's window.",
+    "rviz": "Open RViz with this package's view.",
+    "log_level": "Of every node.",
+}
+BOOLEANS = frozenset({"dry_run", "use_sim_time", "gui", "rviz"})
+CHOICES = {
+    "backend": ["symbolic"],
+    "log_level": ["debug", "info", "warn", "error"],
+    **{name: ["true", "false"] for name in BOOLEANS},
+}
+STAGES = {
+    "scene": ("camera",),
+    "reasoner": ("robot", "backend"),
+    "planner": ("robot",),
+    "executor": ("robot", "dry_run"),
+}
+SIMULATOR = ("robot", "camera", "gui")
+
+
+def arguments(**defaults: str) -> list[DeclareLaunchArgument]:
+    """Declare launch arguments by name and default, with their descriptions and, where there are few, their choices."""
+    return [
+        DeclareLaunchArgument(
+            name, default_value=default, description=DESCRIPTIONS[name], choices=CHOICES.get(name)
+        )
+        for name, default in defaults.items()
+    ]
+
+
+def node(name: str, parameters: Iterable[str], use_sim_time: bool | None = None) -> Node:
+    """A node of this package whose parameters are the launch arguments of the same names.
+
+    When it ends, everything ends: what would be left of the graph is of no use.
+    """
+    values = {parameter: _value(parameter) for parameter in parameters}
+    values["use_sim_time"] = _value("use_sim_time") if use_sim_time is None else use_sim_time
+    return Node(
+        package=PACKAGE,
+        executable=f"{name}_node",
+        name=name,
+        parameters=[values],
+        arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        emulate_tty=True,
+        on_exit=Shutdown(reason=f"the {name} node ended"),
+    )
+
+
+def stages() -> list[Node]:
+    """The four stages between a camera and an arm."""
+    return [node(name, parameters) for name, parameters in STAGES.items()]
+
+
+def rviz() -> Node:
+    """RViz with this package's view, where the argument `rviz` asks for it."""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", PathJoinSubstitution([FindPackageShare(PACKAGE), "rviz", "spatialpin.rviz"])],
+        parameters=[{"use_sim_time": _value("use_sim_time")}],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+
+
+def _value(name: str) -> Any:
+    # Without a type, launch would read a robot called "7" as a number.
+    return ParameterValue(LaunchConfiguration(name), value_type=bool if name in BOOLEANS else str)
