@@ -46,9 +46,18 @@ def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
         "executor": (robot, "dry_run:=false"),
     }
     return tuple(
-        NodeCommand(name, f"spatialpin_ros.nodes.{name}", _ros_arguments(("use_sim_time:=true", *values)))
+        NodeCommand(
+            name,
+            f"spatialpin_ros.nodes.{name}",
+            _ros_arguments((f"use_sim_time:={_on_its_clock(name)}", *values)),
+        )
         for name, values in parameters.items()
     )
+
+
+def _on_its_clock(name: str) -> str:
+    """Every node but the simulator, which makes the time, takes it from /clock."""
+    return str(name != "simulator").lower()
 
 
 def _ros_arguments(parameters: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import rclpy
 from rclpy.action.client import ActionClient
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
@@ -212,10 +213,18 @@ class GraphClient:
             return self._color is not None
         return self._node.count_publishers(getattr(self.names, name)) > 0
 
+    @property
+    def node(self) -> Node:
+        """The node itself, for subscriptions of one's own."""
+        return self._node
+
     def _client(self, name: str) -> Any:
-        if name not in self._clients:
-            self._clients[name] = self._node.create_client(SERVICES[name], getattr(self.names, name))
-        return self._clients[name]
+        return self._client_of(getattr(self.names, name), SERVICES[name])
+
+    def _client_of(self, service: str, kind: Any) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._node.create_client(kind, service)
+        return self._clients[service]
 
     def _wait(self, future: Any, limit_s: float, what: str) -> Any:
         done = threading.Event()
@@ -228,7 +237,15 @@ class GraphClient:
         return future.result()
 
     def _call(self, name: str, request: Any, limit_s: float) -> Any:
-        client, service = self._client(name), getattr(self.names, name)
+        return self.call(getattr(self.names, name), SERVICES[name], request, limit_s)
+
+    def call(self, service: str, kind: Any, request: Any, limit_s: float) -> Any:
+        """Call any service and wait for its reply.
+
+        Raises:
+            BackendError: when it is not there or does not answer in time.
+        """
+        client = self._client_of(service, kind)
         deadline = time.monotonic() + self.limits.service_s
         while not client.service_is_ready():
             self._health()
