@@ -50,9 +50,13 @@ class Abilities:
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, (int, float)) and (not np.isfinite(value) or value < 0.0):
-                raise InvalidValueError(f"abilities: {item.name} must be finite and not negative, got {value}")
+                raise InvalidValueError(
+                    f"abilities: {item.name} must be finite and not negative, got {value}"
+                )
         if self.reach_min_m >= self.reach_max_m:
-            raise InvalidValueError(f"abilities: reach_min_m {self.reach_min_m} must be below {self.reach_max_m}")
+            raise InvalidValueError(
+                f"abilities: reach_min_m {self.reach_min_m} must be below {self.reach_max_m}"
+            )
 
     @property
     def graspable_width_m(self) -> float:

@@ -12,6 +12,7 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.obb import obb_overlap
 from spatialpin_ros.reasoning.abilities import Abilities
+from spatialpin_ros.reasoning.areas import free_places
 from spatialpin_ros.reasoning.polygons import UPRIGHT_RAD, area, depth_inside, footprint, intersect
 from spatialpin_ros.relations import all_carried_by, height, horizontal_sides, vertical_axis, volume
 from spatialpin_ros.scene import Scene, SceneObject
@@ -83,7 +84,9 @@ def point_within_reach(xy: FloatArray, abilities: Abilities, what: str, z: float
 def grasp_axes(item: SceneObject) -> tuple[tuple[FloatArray, float], ...]:
     """Horizontal closing directions (3,) and the width [m] that the gripper would span along each, narrowest first."""
     vertical, tilt = vertical_axis(item.box)
-    round_about_z = item.shape == "sphere" or (item.shape == "cylinder" and vertical == 2 and tilt < UPRIGHT_RAD)
+    round_about_z = item.shape == "sphere" or (
+        item.shape == "cylinder" and vertical == 2 and tilt < UPRIGHT_RAD
+    )
     if round_about_z:
         angles = np.linspace(0.0, np.pi, 8, endpoint=False)
         return tuple((np.array([np.cos(a), np.sin(a), 0.0]), float(item.size[0])) for a in angles)
@@ -118,11 +121,15 @@ def can_grasp(scene: Scene, item: SceneObject, abilities: Abilities) -> Verdict:
     fitting = [(axis, width) for axis, width in axes if width <= abilities.graspable_width_m]
     blockers = [_finger_blocker(scene, item, axis, width, abilities) for axis, width in fitting]
     if all(blockers):
-        return Verdict("crowded", f"the fingers do not fit beside the {item.name}: the {blockers[0]} is in the way")
+        return Verdict(
+            "crowded", f"the fingers do not fit beside the {item.name}: the {blockers[0]} is in the way"
+        )
     return YES
 
 
-def _finger_blocker(scene: Scene, item: SceneObject, axis: FloatArray, width: float, abilities: Abilities) -> str:
+def _finger_blocker(
+    scene: Scene, item: SceneObject, axis: FloatArray, width: float, abilities: Abilities
+) -> str:
     """Name of an object where a finger would have to be, or nothing."""
     grip = min(0.6 * item.box.height, 0.03)
     yaw = float(np.arctan2(axis[1], axis[0]))
@@ -206,7 +213,8 @@ def tower_stability(scene: Scene, top: SceneObject, abilities: Abilities) -> Ver
         margin = float(depth_inside(intersect(footprint(item), footprint(carrier)), mass_centre))
         if margin < min(abilities.min_support_margin_m, 0.005):
             return Verdict(
-                "unstable_stack", f"what stands on the {carrier.name} would not be balanced with the {top.name} on top"
+                "unstable_stack",
+                f"what stands on the {carrier.name} would not be balanced with the {top.name} on top",
             )
         item = carrier
     return YES
@@ -220,7 +228,10 @@ def can_place_on(scene: Scene, item: SceneObject, carrier: SceneObject, abilitie
 
 
 def imagine(scene: Scene, step: TaskStep) -> Scene:
-    """Return the scene as it should be after a placing step: the object centred on its target, heading unchanged."""
+    """Return the scene as it should be after a placing step, heading unchanged.
+
+    On an object the moved one is centred; in an area it takes the free place nearest to the middle.
+    """
     item = scene.object(step.object_id)
     if step.action == "pick":
         return scene
@@ -229,7 +240,7 @@ def imagine(scene: Scene, step: TaskStep) -> Scene:
         xy, bottom = carrier.centre[:2], carrier.box.top_z
     else:
         surface = next(surface for surface in scene.supports if surface.name == step.target_id)
-        xy, bottom = np.asarray(step.area).mean(axis=0), surface.height_z
+        xy, bottom = _likely_place(scene, item, np.asarray(step.area)), surface.height_z
     rise = bottom - item.box.bottom_z
     pose = Pose(np.array([*xy, item.centre[2] + rise]), item.box.pose.quaternion)
     moved = replace(
@@ -244,6 +255,15 @@ def imagine(scene: Scene, step: TaskStep) -> Scene:
     return replace(scene, objects=tuple(moved if other.id == item.id else other for other in scene.objects))
 
 
+def _likely_place(scene: Scene, item: SceneObject, area: FloatArray) -> FloatArray:
+    """The free place nearest to the middle of an area, or the middle."""
+    middle = area.mean(axis=0)
+    places = free_places(scene, item, area)
+    return np.asarray(
+        places[int(np.argmin(np.linalg.norm(places - middle, axis=1)))] if len(places) else middle
+    )
+
+
 def check_step(scene: Scene, step: TaskStep, abilities: Abilities) -> Verdict:
     """Whether one step can be done in the scene as it is before the step's object is picked."""
     item = scene.object(step.object_id)
@@ -251,8 +271,10 @@ def check_step(scene: Scene, step: TaskStep, abilities: Abilities) -> Verdict:
         return can_grasp(scene, item, abilities)
     if step.action == "place_on":
         return can_carry(scene, scene.object(step.target_id), item, abilities)
-    corners = np.asarray(step.area)
-    return point_within_reach(corners.mean(axis=0), abilities, f"the place for the {item.name}")
+    area = np.asarray(step.area)
+    if not len(free_places(scene, item, area)):
+        return Verdict("no_free_place", f"there is no free place for the {item.name} in the area")
+    return point_within_reach(_likely_place(scene, item, area), abilities, f"the place for the {item.name}")
 
 
 def check_task(scene: Scene, task: Task, abilities: Abilities) -> Verdict:
@@ -269,9 +291,11 @@ def check_task(scene: Scene, task: Task, abilities: Abilities) -> Verdict:
 
 
 def fit_quality(item: SceneObject, carrier: SceneObject) -> float:
-    """How comfortably the carrier's top holds the item, 0..1: the narrower side of the top against the item's base."""
+    """How comfortably the carrier's top holds the item, 0..1: supported share of the base, and at least 2 cm of margin."""
     base, top = horizontal_sides(item), horizontal_sides(carrier)
-    return float(np.clip(min(top[1] / base[1], top[0] / base[0]), 0.0, 1.0))
+    share = min(top[1] / base[1], 1.0) * min(top[0] / base[0], 1.0)
+    margin = 0.5 * min(base[1], top[1])
+    return float(share * min(margin / 0.02, 1.0))
 
 
 def slenderness(item: SceneObject) -> float:

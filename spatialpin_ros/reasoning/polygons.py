@@ -31,7 +31,9 @@ def circle(centre: npt.ArrayLike, radius_m: float) -> FloatArray:
     return points
 
 
-def rectangle(centre: npt.ArrayLike, along: npt.ArrayLike, half_along_m: float, half_across_m: float) -> FloatArray:
+def rectangle(
+    centre: npt.ArrayLike, along: npt.ArrayLike, half_along_m: float, half_across_m: float
+) -> FloatArray:
     """Rectangle about `centre` with one side along the unit vector `along`."""
     a = np.asarray(along, dtype=np.float64)
     b = np.array([-a[1], a[0]])

@@ -69,7 +69,12 @@ class Backend(Protocol):
     name: str
 
     def propose(
-        self, scene: Scene, abilities: Abilities, max_tasks: int = 5, seed: int = 0, image: CameraFrame | None = None
+        self,
+        scene: Scene,
+        abilities: Abilities,
+        max_tasks: int = 5,
+        seed: int = 0,
+        image: CameraFrame | None = None,
     ) -> Proposals:
         """Propose at most `max_tasks` feasible tasks, best first; none for an empty table."""
         ...

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 COLORS: dict[str, str] = {
-    **{name: name for name in ("red", "green", "blue", "yellow", "orange", "purple", "white", "black", "cyan", "pink")},
+    **{
+        name: name
+        for name in ("red", "green", "blue", "yellow", "orange", "purple", "white", "black", "cyan", "pink")
+    },
     **dict.fromkeys(("gray", "grey", "silver"), "gray"),
     **dict.fromkeys(("violet", "lilac"), "purple"),
     **dict.fromkeys(("magenta", "rose"), "pink"),
@@ -20,20 +23,29 @@ COLORS: dict[str, str] = {
     "golden": "yellow",
 }
 
-CUBE = frozenset({"cube", "dice", "die"})
-BLOCK = frozenset({"block", "box", "brick", "cuboid", "package", "carton", "prism"})
-CYLINDER = frozenset({"cylinder", "can", "tube", "tin", "roll", "drum", "barrel", "disc", "disk", "puck"})
-SPHERE = frozenset({"ball", "sphere", "globe", "orb", "marble"})
+CUBE = frozenset({"cube", "dice", "die", "cubic"})
+BLOCK = frozenset({"block", "box", "brick", "cuboid", "package", "carton", "prism", "rectangular"})
+CYLINDER = frozenset(
+    {"cylinder", "can", "tube", "tin", "roll", "barrel", "disc", "disk", "puck", "cylindrical"}
+)
+SPHERE = frozenset({"ball", "sphere", "globe", "orb", "marble", "spherical"})
 ANYTHING = frozenset({"object", "thing", "item", "one", "piece", "shape", "stuff", "everything", "anything"})
-TABLE_WORDS = frozenset({"table", "tabletop", "desk", "surface", "floor", "ground", "workspace", "bench", "counter"})
+TABLE_WORDS = frozenset(
+    {"table", "tabletop", "desk", "surface", "floor", "ground", "workspace", "bench", "counter"}
+)
 ROBOT_WORDS = frozenset({"robot", "arm", "gripper", "base", "hand"})
 VIEWER_WORDS = frozenset({"camera", "viewer", "me", "us", "observer", "you", "yourself"})
-DETERMINERS = frozenset({"the", "a", "an", "that", "this", "these", "those", "any", "some", "my", "your", "all", "every",
-                         "each", "both", "of"})  # fmt: skip
+QUANTIFIERS = frozenset({"all", "every", "each", "both", "any", "some"})
+DETERMINERS = QUANTIFIERS | {"the", "a", "an", "that", "this", "these", "those", "my", "your", "of"}
+FILLERS = frozenset(
+    {"colored", "coloured", "is", "are", "which", "other", "round", "square", "solid", "there"}
+)
 PRONOUNS = frozenset({"it", "them"})
-NUMBERS = {word: i for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])}
+_COUNTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBERS = {word: i for i, word in enumerate(_COUNTS)}
 ORDINALS = {
-    word: i + 1 for i, word in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"])
+    word: i + 1
+    for i, word in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"])
 } | {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5}
 
 # Adjective -> (measure of relations.MEASURES, +1 for the larger end).
@@ -47,7 +59,13 @@ SIZES: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("thick", "deep"), ("depth", 1)),
     **dict.fromkeys(("thin", "slim", "slender"), ("depth", -1)),
 }
-_EXTREME_SIZES = {"biggest": "big", "flattest": "flat", "thinnest": "thin", "slimmest": "slim", "tiniest": "tiny"}
+_EXTREME_SIZES = {
+    "biggest": "big",
+    "flattest": "flat",
+    "thinnest": "thin",
+    "slimmest": "slim",
+    "tiniest": "tiny",
+}
 SUPERLATIVES = {
     **{(word if word.endswith("e") else f"{word}e") + "st": SIZES[word] for word in SIZES},
     **{word: SIZES[base] for word, base in _EXTREME_SIZES.items()},
@@ -92,7 +110,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"(?:down )?(?:on top of|on to|onto|upon|atop|on|over)", "on"),
     (r"above", "above"),
     (r"(?:underneath|under|beneath|below)", "below"),
-    (r"(?:right )?(?:next to|beside|besides|near to|near|nearby|close to|adjacent to|alongside|by the side of|by)", "near"),
+    (
+        r"(?:right )?(?:next to|besides?|near to|near|nearby|close to|adjacent to|alongside|by the side of|by)",
+        "near",
+    ),
     (r"(?:in )?between", "between"),
     (r"(?:inside of|inside|into|within|in)", "inside"),
 )
@@ -159,7 +180,18 @@ def singular(word: str) -> str:
 
 NOUNS = CUBE | BLOCK | CYLINDER | SPHERE | ANYTHING | TABLE_WORDS
 VOCABULARY = frozenset(
-    {*COLORS, *NOUNS, *SIZES, *SUPERLATIVES, *COMPARATIVES, *EXTREMES, *CLOSEST, *FARTHEST, *ORDINALS, *NUMBERS}
+    {
+        *COLORS,
+        *NOUNS,
+        *SIZES,
+        *SUPERLATIVES,
+        *COMPARATIVES,
+        *EXTREMES,
+        *CLOSEST,
+        *FARTHEST,
+        *ORDINALS,
+        *NUMBERS,
+    }
 )
 
 
