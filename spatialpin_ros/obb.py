@@ -14,6 +14,9 @@ _EDGES = np.array([[i, i | bit] for bit in (1, 2, 4) for i in range(8) if not i 
 
 def obb_overlap(a: OrientedBox, b: OrientedBox) -> bool:
     """Tell whether two boxes share a point: the separating-axis test on 15 axes."""
+    reach_m = 0.5 * (np.linalg.norm(a.size) + np.linalg.norm(b.size))
+    if np.linalg.norm(b.centre - a.centre) > reach_m:
+        return False
     axes_a, axes_b = a.pose.axes.T, b.pose.axes.T
     crosses = np.cross(axes_a[:, None], axes_b[None]).reshape(-1, 3)
     lengths = np.linalg.norm(crosses, axis=1)

@@ -291,7 +291,7 @@ def check_task(scene: Scene, task: Task, abilities: Abilities) -> Verdict:
 
 
 def fit_quality(item: SceneObject, carrier: SceneObject) -> float:
-    """How comfortably the carrier's top holds the item, 0..1: supported share of the base, and at least 2 cm of margin."""
+    """How comfortably the carrier's top holds the item, 0..1: supported share of the base times margin up to 2 cm."""
     base, top = horizontal_sides(item), horizontal_sides(carrier)
     share = min(top[1] / base[1], 1.0) * min(top[0] / base[0], 1.0)
     margin = 0.5 * min(base[1], top[1])

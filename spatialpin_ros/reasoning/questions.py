@@ -13,7 +13,7 @@ from spatialpin_ros.reasoning import words
 from spatialpin_ros.reasoning.abilities import Abilities
 from spatialpin_ros.reasoning.feasibility import can_grasp, can_place_on
 from spatialpin_ros.reasoning.protocol import Answer
-from spatialpin_ros.reasoning.referring import Resolver
+from spatialpin_ros.reasoning.referring import Resolver, split_pair
 from spatialpin_ros.relations import (
     MEASURES,
     centre_distance,
