@@ -59,7 +59,7 @@ def renderer_intrinsics(width: int, height: int, vertical_fov_rad: float) -> Int
 
 
 SNAPSHOT_VIEWS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], float]] = {
-    "overview": ((1.05, -1.66, 0.95), (0.60, 0.0, 0.20), 43.0),
+    "overview": ((0.95, -1.42, 0.90), (0.63, 0.0, 0.24), 44.0),
     "close": ((0.98, -0.80, 0.55), (0.50, 0.0, 0.13), 44.0),
     "top": ((0.53, 0.0, 1.45), (0.50, 0.0, 0.0), 42.0),
 }
