@@ -4,24 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import numpy as np
-from scipy.interpolate import CubicHermiteSpline
+from typing import Literal
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.execution import GripperResult, MotionResult, StopSignal
 from spatialpin_ros.plan import Trajectory
+from spatialpin_ros.simulation.arm_controller import ArmController
+from spatialpin_ros.simulation.arm_goal import ArmGoal, GoalState
+from spatialpin_ros.simulation.gripper_controller import GripperController
 from spatialpin_ros.simulation.world import World
 
-PATH_TOLERANCE_RAD = 0.2
-GOAL_TOLERANCE_RAD = 0.01
-GOAL_TIME_S = 1.0
-STOP_TIME_S = 0.3
 PROGRESS_GAP_S = 0.1
-STALL_SPEED_M_S = 0.001
-STALL_TIME_S = 0.25
-GRIPPER_TIME_S = 3.0
-WIDTH_TOLERANCE_M = 0.001
 
 OnStep = Callable[[], None]
 
@@ -31,7 +24,7 @@ def _nothing() -> None:
 
 
 class SimulatedArm:
-    """Follows joint trajectories by stepping the world.
+    """Follows joint trajectories by stepping the world, through the same controller that the ROS node offers.
 
     Args:
         world: stepped by this object alone while a motion runs.
@@ -40,86 +33,85 @@ class SimulatedArm:
 
     def __init__(self, world: World, on_step: OnStep = _nothing) -> None:
         self._world, self._on_step = world, on_step
+        self._controller = ArmController(world.robot)
 
     def follow(
         self, trajectory: Trajectory, cancel: StopSignal, on_progress: Callable[[float], None]
     ) -> MotionResult:
-        """Track the trajectory, its points joined by cubics through their velocities."""
-        spline = CubicHermiteSpline(trajectory.times, trajectory.positions, trajectory.velocities)
-        speeds = spline.derivative()
-        step_s, told_s = self._world.physics.step_s, -PROGRESS_GAP_S
-        for tick in range(1, round(np.ceil(trajectory.duration_s / step_s)) + 1):
-            now_s = min(tick * step_s, trajectory.duration_s)
+        """Follow the trajectory to its end, to a tolerance error, or to a controlled stop."""
+        answer = self._controller.start(ArmGoal.from_trajectory(trajectory))
+        if not answer.accepted:
+            return MotionResult("rejected", answer.message)
+        elapsed_s, told_s = 0.0, 0.0
+        while self._controller.busy:
             if cancel.is_set():
-                self.stop()
-                return MotionResult("cancelled", f"stopped after {now_s:.2f} s")
-            target = np.asarray(spline(now_s))
-            self._command(target, np.asarray(speeds(now_s)))
-            off = self._deviation(target)
-            if off > PATH_TOLERANCE_RAD:
-                self.stop()
-                return MotionResult(
-                    "tolerance", f"a joint was {off:.3f} rad off its path (allowed {PATH_TOLERANCE_RAD})"
-                )
-            if now_s - told_s >= PROGRESS_GAP_S:
-                on_progress(now_s / trajectory.duration_s)
-                told_s = now_s
-        return self._settle(trajectory.positions[-1])
+                self._controller.cancel(answer.goal_id)
+            self._step()
+            elapsed_s += self._world.physics.step_s
+            if elapsed_s - told_s >= PROGRESS_GAP_S:
+                on_progress(min(1.0, elapsed_s / trajectory.duration_s))
+                told_s = elapsed_s
+        return self._result(answer.goal_id)
 
-    def _settle(self, goal: FloatArray) -> MotionResult:
-        for _ in range(round(GOAL_TIME_S / self._world.physics.step_s)):
-            if self._deviation(goal) <= GOAL_TOLERANCE_RAD:
-                return MotionResult("reached")
-            self._command(goal, np.zeros_like(goal))
-        off = self._deviation(goal)
-        return MotionResult(
-            "tolerance", f"a joint ended {off:.3f} rad off its goal (allowed {GOAL_TOLERANCE_RAD})"
-        )
+    def _result(self, goal_id: int) -> MotionResult:
+        status = self._controller.status(goal_id)
+        if status is None:
+            return MotionResult("controller_lost", "the controller forgot the goal")
+        if status.state is GoalState.SUCCEEDED:
+            return MotionResult("reached", status.message)
+        if status.state is GoalState.CANCELED:
+            return MotionResult("cancelled", f"stopped after {status.time_from_start_s:.2f} s")
+        return MotionResult("tolerance", status.message)
 
-    def _command(self, positions: FloatArray, velocities: FloatArray) -> None:
-        self._world.robot.command_arm(positions, velocities)
+    def _step(self) -> None:
+        self._controller.update(self._world.physics.step_s)
         self._world.step()
         self._on_step()
 
-    def _deviation(self, positions: FloatArray) -> float:
-        return float(np.abs(self._world.robot.arm_states().positions - positions).max())
-
     def stop(self) -> None:
-        """Slow down evenly over a fixed time and hold."""
-        states = self._world.robot.arm_states()
-        ticks = round(STOP_TIME_S / self._world.physics.step_s)
-        for tick in range(1, ticks + 1):
-            left = 1.0 - tick / ticks
-            ahead = states.velocities * STOP_TIME_S * (1.0 - left**2) / 2.0
-            self._command(states.positions + ahead, states.velocities * left)
+        """Slow down within the acceleration limits and hold."""
+        self._controller.stop()
+        while self._controller.busy:
+            self._step()
 
     def joint_positions(self) -> FloatArray:
         return self._world.robot.arm_states().positions
 
 
 class SimulatedGripper:
-    """Opens and closes the simulated hand by stepping the world."""
+    """Opens and closes the simulated hand by stepping the world.
+
+    Args:
+        world: stepped by this object alone while a motion runs.
+        on_step: called after each physics step, to record.
+    """
 
     def __init__(self, world: World, on_step: OnStep = _nothing) -> None:
         self._world, self._on_step = world, on_step
+        self._controller = GripperController(world.robot)
 
     def move(self, width_m: float, force_n: float, cancel: StopSignal) -> GripperResult:
         """Go to an opening; ends when it is reached, when the fingers stall, or after a time limit."""
-        robot, step_s = self._world.robot, self._world.physics.step_s
-        robot.command_fingers(width_m, force_n if force_n > 0.0 else robot.config.gripper.max_force_n)
-        still_s, last_m = 0.0, robot.width_m
-        for _ in range(round(GRIPPER_TIME_S / step_s)):
+        robot = self._world.robot
+        answer = self._controller.start(
+            width_m * robot.config.gripper.joint_position_per_width, max(force_n, 0.0)
+        )
+        if not answer.accepted:
+            return GripperResult(robot.width_m, False, False, "rejected", answer.message)
+        while self._controller.busy:
+            if cancel.is_set():
+                self._controller.cancel(answer.goal_id)
+                break
+            self._controller.update(self._world.physics.step_s)
             self._world.step()
             self._on_step()
-            if cancel.is_set():
-                return GripperResult(robot.width_m, stalled=False, reached=False, status="cancelled")
-            now_m = robot.width_m
-            still_s = still_s + step_s if abs(now_m - last_m) / step_s < STALL_SPEED_M_S else 0.0
-            last_m = now_m
-            if still_s >= STALL_TIME_S:
-                break
-        reached = abs(last_m - width_m) <= WIDTH_TOLERANCE_M
-        return GripperResult(last_m, stalled=not reached, reached=reached)
+        status = self._controller.status()
+        if status is None:
+            return GripperResult(
+                robot.width_m, False, False, "controller_lost", "the controller forgot the goal"
+            )
+        ended: Literal["cancelled", "done"] = "cancelled" if status.state is GoalState.CANCELED else "done"
+        return GripperResult(robot.width_m, status.stalled, status.reached_goal, ended, status.message)
 
     def width(self) -> float | None:
         return self._world.robot.width_m
