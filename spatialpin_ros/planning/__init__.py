@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Motion planning: Scene and Task in, a timed and collision-checked Plan or a typed failure out."""
+
+from spatialpin_ros.planning.options import PlanOptions
+from spatialpin_ros.planning.pick_and_stack import Planner
+from spatialpin_ros.planning.worker import PlanningWorker
+
+__all__ = ["PlanOptions", "Planner", "PlanningWorker"]

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One question answered in many ways: does the arm, with what it holds, touch anything?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pinocchio as pin
+
+from spatialpin_ros.arrays import BoolArray, FloatArray
+from spatialpin_ros.geometry import Pose
+from spatialpin_ros.planning.obstacles import Obstacle
+from spatialpin_ros.planning.robot_model import RobotModel
+
+_PoolClass = pin.BroadPhaseManagerPool_DynamicAABBTreeCollisionManager
+
+
+@dataclass(slots=True)
+class Counters:
+    """States and edges checked so far; shared by the worlds derived from one another."""
+
+    states: int = 0
+    edges: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """An object that moves with the hand: part of the robot, not of the world."""
+
+    name: str
+    shape: Any
+    tcp_T_object: Pose
+
+
+class CollisionWorld:
+    """Robot, held object and obstacles; immutable, cheap (about 1 ms) to make anew when anything changes.
+
+    Args:
+        robot: the arm.
+        obstacles: what must not be touched.
+        width_m: opening of the gripper.
+        held: what the hand holds.
+        padding_m: least distance of robot and held object to every obstacle but the workspace walls.
+        allowed: pairs of names (link, obstacle or held object) that may touch.
+        counters: to count into.
+        step_rad: resolution of `motion` and `path`, Euclidean joint distance between checked states [rad].
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        obstacles: tuple[Obstacle, ...],
+        *,
+        width_m: float,
+        held: Held | None = None,
+        padding_m: float = 0.005,
+        allowed: Iterable[tuple[str, str]] = (),
+        counters: Counters | None = None,
+        step_rad: float = 0.05,
+    ) -> None:
+        self.robot, self.obstacles, self.held = robot, obstacles, held
+        self.width_m, self.padding_m, self.step_rad = width_m, padding_m, step_rad
+        self.allowed = frozenset(tuple(sorted(pair)) for pair in allowed)
+        self.counters = counters or Counters()
+        self.names = (
+            *robot.geometry_links,
+            *([held.name] if held else []),
+            *(item.name for item in obstacles),
+        )
+        self._geometry = self._build_geometry()
+        self._margins = np.where(self._padded(), padding_m, 0.0)
+        self._pool = _PoolClass(robot.model, self._geometry, 1)
+        for data in self._pool.getGeometryDatas():
+            data.setSecurityMargins(self._geometry, self._margins, True, True)
+        for manager in self._pool.getBroadPhaseManagers():
+            manager.update(True)
+
+    def derive(self, **changes: Any) -> CollisionWorld:
+        """A world with some constructor arguments changed; counts into the same counters."""
+        kept: dict[str, Any] = {
+            "width_m": self.width_m,
+            "held": self.held,
+            "padding_m": self.padding_m,
+            "allowed": self.allowed,
+            "counters": self.counters,
+            "step_rad": self.step_rad,
+        }
+        obstacles = changes.pop("obstacles", self.obstacles)
+        return CollisionWorld(self.robot, obstacles, **{**kept, **changes})
+
+    def attach(self, name: str, tcp_T_object: Pose, **changes: Any) -> CollisionWorld:
+        """Move an obstacle into the hand."""
+        body = next(item for item in self.obstacles if item.name == name)
+        rest = tuple(item for item in self.obstacles if item.name != name)
+        return self.derive(obstacles=rest, held=Held(name, body.shape, tcp_T_object), **changes)
+
+    def valid(self, q: FloatArray) -> bool:
+        """Tell whether one (D,) position is within limits and touches nothing."""
+        return bool(self.valid_many(np.asarray(q, dtype=np.float64)[None])[0])
+
+    def valid_many(self, q: FloatArray) -> BoolArray:
+        """Tell which of (N, D) positions are within limits and touch nothing."""
+        inside = self.robot.within_limits(q)
+        inside[inside] = ~self._collides(q[inside], stop_at_first=False)
+        return inside
+
+    def motion(self, start: FloatArray, end: FloatArray, step_rad: float | None = None) -> bool:
+        """Tell whether the straight joint motion between two (D,) positions is free, ends included."""
+        self.counters.edges += 1
+        length = float(np.linalg.norm(end - start))
+        steps = max(1, int(np.ceil(length / (step_rad or self.step_rad))))
+        return self._free(start + (end - start) * _fractions(steps)[:, None])
+
+    def path(self, waypoints: FloatArray, step_rad: float | None = None) -> bool:
+        """Tell whether the polyline through (N, D) waypoints is free."""
+        return self._free(densify(waypoints, step_rad or self.step_rad))
+
+    def first_invalid(self, q: FloatArray) -> int | None:
+        """Index of the first of (N, D) positions that is not valid, or None."""
+        bad = np.flatnonzero(~self.valid_many(q))
+        return int(bad[0]) if len(bad) else None
+
+    def contacts(self, q: FloatArray) -> tuple[tuple[str, str], ...]:
+        """Pairs of names that touch (closer than their padding) at one (D,) position."""
+        self.counters.states += 1
+        data = self._pool.getGeometryDatas()[0]
+        pin.computeCollisions(
+            self.robot.model, self.robot.model.createData(), self._geometry, data, self._full(q), False
+        )
+        pairs = self._geometry.collisionPairs
+        found = [pairs[k] for k, result in enumerate(data.collisionResults) if result.isCollision()]
+        return tuple(dict.fromkeys((self.names[pair.first], self.names[pair.second]) for pair in found))
+
+    def distance(self, q: FloatArray) -> float:
+        """Least distance [m] between two bodies that are checked, negative when they overlap; without padding."""
+        data = self._pool.getGeometryDatas()[0]
+        pin.computeDistances(
+            self.robot.model, self.robot.model.createData(), self._geometry, data, self._full(q)
+        )
+        return min((float(result.min_distance) for result in data.distanceResults), default=np.inf)
+
+    def explain(self, q: FloatArray) -> str:
+        """Say why one (D,) position is not valid; empty when it is."""
+        violation = self.robot.limit_violation(q)
+        if violation:
+            return violation
+        return ", ".join(f"{first} touches {second}" for first, second in self.contacts(q))
+
+    def _full(self, q: FloatArray) -> FloatArray:
+        return self.robot.full(np.asarray(q, dtype=np.float64), self.width_m)
+
+    def _free(self, q: FloatArray) -> bool:
+        return bool(self.robot.within_limits(q).all()) and not bool(
+            self._collides(q, stop_at_first=True).any()
+        )
+
+    def _collides(self, q: FloatArray, *, stop_at_first: bool) -> BoolArray:
+        self.counters.states += len(q)
+        if not len(q):
+            return np.zeros(0, dtype=bool)
+        columns = np.asfortranarray(self._full(q).T)
+        return np.asarray(
+            pin.computeCollisionsInParallel(1, self._pool, columns, True, stop_at_first), dtype=bool
+        )
+
+    def _build_geometry(self) -> Any:
+        robot = self.robot
+        geometry = robot.geometry.copy()
+        if self.held is not None:
+            tip = robot.tip_offset * pin.SE3(self.held.tcp_T_object.matrix)
+            geometry.addGeometryObject(
+                pin.GeometryObject(
+                    f"held:{self.held.name}", robot.tip_joint, robot.tip_frame, tip, self.held.shape
+                )
+            )
+        for item in self.obstacles:
+            placement = pin.SE3(item.pose.matrix)
+            geometry.addGeometryObject(pin.GeometryObject(f"world:{item.name}", 0, 0, placement, item.shape))
+        geometry.setCollisionPairs(self._pair_matrix())
+        return geometry
+
+    def _pair_matrix(self) -> BoolArray:
+        """Which bodies are checked against each other, upper-triangular."""
+        links, total = len(self.robot.geometry_links), len(self.names)
+        first = total - len(self.obstacles)
+        matrix = np.zeros((total, total), dtype=bool)
+        matrix[:links, :links] = self.robot.collision_matrix
+        fixed, gripper = self.robot.fixed_links, self.robot.gripper_links
+        moving = np.array([name not in fixed for name in self.robot.geometry_links])
+        grips = np.array([name in gripper for name in self.robot.geometry_links])
+        matrix[:links, first:] = moving[:, None]
+        if self.held is not None:
+            matrix[:links, links] = ~grips
+            matrix[links, first:] = True
+        walls = np.array([item.kind == "wall" for item in self.obstacles], dtype=bool)
+        matrix[:links, first:] &= grips[:, None] | ~walls[None, :]
+        for i, j in zip(*np.nonzero(matrix), strict=True):
+            if tuple(sorted((self.names[i], self.names[j]))) in self.allowed:
+                matrix[i, j] = False
+        return matrix
+
+    def _padded(self) -> BoolArray:
+        total, first = len(self.names), len(self.names) - len(self.obstacles)
+        padded = np.zeros((total, total), dtype=bool)
+        padded[:first, first:] = [item.kind != "wall" for item in self.obstacles]
+        return padded
+
+
+def densify(waypoints: FloatArray, step_rad: float) -> FloatArray:
+    """Sample the polyline through (N, D) waypoints so that neighbours are at most `step_rad` apart; keeps them all."""
+    lengths = np.linalg.norm(np.diff(waypoints, axis=0), axis=1)
+    counts = np.maximum(1, np.ceil(lengths / step_rad).astype(int))
+    segment = np.repeat(np.arange(len(counts)), counts)
+    start = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    fraction = (np.arange(len(segment)) - start[segment]) / counts[segment]
+    dense = waypoints[segment] + (waypoints[segment + 1] - waypoints[segment]) * fraction[:, None]
+    return np.concatenate([dense, waypoints[-1:]])
+
+
+@lru_cache(maxsize=512)
+def _fractions(steps: int) -> FloatArray:
+    """0..1 in `steps` equal steps, ends first and then by bisection, so that a collision is met early."""
+    order, spans = [0, steps], [(0, steps)]
+    for low, high in spans:
+        middle = (low + high) // 2
+        if middle > low:
+            order.append(middle)
+            spans += [(low, middle), (middle, high)]
+    return np.array(order) / steps

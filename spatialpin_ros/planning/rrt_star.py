@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The free-space planner: straight line, else RRT-Connect and shortcuts, then RRT* and restarts; the shortest wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.errors import UnknownNameError
+from spatialpin_ros.plan import FailureReason
+from spatialpin_ros.planning.collision_world import CollisionWorld
+from spatialpin_ros.planning.ompl_planners import OMPL_PLANNERS, run_ompl
+from spatialpin_ros.planning.shortcut import path_length, shortcut
+
+
+def never() -> bool:
+    """No cancellation."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class PathOptions:
+    """How a path is looked for.
+
+    Args:
+        planner: "rrt_star" (the default strategy), or "rrt_connect", "informed_rrt_star", "bit_star", "prm_star".
+        first_path_s: most time to find a first path [s].
+        improve_s: most time to shorten it [s]; 0 keeps the first shortened path.
+        improve_edges: most edge checks spent on shortening it. Reached before `improve_s`, it makes the result
+            depend on the seed alone, not on the speed of the machine.
+        good_enough: stop when the path is at most this many times the straight line's length.
+        seed: of all random choices.
+        cancelled: asked often; True ends the search.
+    """
+
+    planner: str = "rrt_star"
+    first_path_s: float = 5.0
+    improve_s: float = 0.05
+    improve_edges: int = 150
+    good_enough: float = 1.05
+    seed: int = 0
+    cancelled: Callable[[], bool] = never
+
+    def __post_init__(self) -> None:
+        if self.planner not in OMPL_PLANNERS:
+            raise UnknownNameError(self.planner, sorted(OMPL_PLANNERS), "planner")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PathResult:
+    """A free polyline.
+
+    Args:
+        path: (N, D) waypoints.
+        goal_index: which of the goals it reaches.
+        won: "straight_line", "rrt_connect", "restart", or the OMPL planner that gave the shortest path.
+        first_path_s: time until the first path [s].
+        cost_over_time: (seconds, length [rad]) each time a shorter path was found.
+        states, edges: checked in this call.
+    """
+
+    path: FloatArray
+    goal_index: int
+    won: str
+    first_path_s: float
+    cost_over_time: tuple[tuple[float, float], ...]
+    states: int
+    edges: int
+
+    @property
+    def cost(self) -> float:
+        """Joint-space length [rad]."""
+        return path_length(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class PathFailure:
+    """Why there is no path."""
+
+    reason: FailureReason
+    detail: str
+
+
+@dataclass(slots=True, eq=False)
+class _Search:
+    """State of one call: the clock, the best path, what it cost."""
+
+    world: CollisionWorld
+    start: FloatArray
+    goals: FloatArray
+    options: PathOptions
+    began: float = field(default_factory=time.perf_counter)
+    best: FloatArray | None = None
+    won: str = ""
+    history: list[tuple[float, float]] = field(default_factory=list)
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.began
+
+    def offer(self, path: FloatArray, name: str) -> None:
+        cost = path_length(path)
+        if not self.history or cost < self.history[-1][1] - 1e-9:
+            self.best, self.won = path, name
+            self.history.append((self.elapsed(), cost))
+
+    def bound(self) -> float:
+        """Length that no path can be shorter than [rad]."""
+        return float(np.linalg.norm(self.goals - self.start, axis=1).min())
+
+    def found(self) -> bool:
+        return bool(self.history)
+
+    def done(self) -> bool:
+        return bool(self.history) and self.history[-1][1] <= self.options.good_enough * self.bound()
+
+
+def plan_path(
+    world: CollisionWorld, start: FloatArray, goals: FloatArray, options: PathOptions | None = None
+) -> PathResult | PathFailure:
+    """Find a short free path from a position to any of several goals.
+
+    Args:
+        world: what must not be touched.
+        start: (D,) joint positions.
+        goals: (K, D) joint positions, K >= 1; those that are not free are left out.
+    """
+    options = options or PathOptions()
+    states, edges = world.counters.states, world.counters.edges
+    if not world.valid(start):
+        return PathFailure("start_in_collision", world.explain(start))
+    free = world.valid_many(goals)
+    if not free.any():
+        return PathFailure("goal_in_collision", world.explain(goals[0]) if len(goals) else "no goals")
+    search = _Search(world, start, goals[free], options)
+    _straight(search)
+    if not search.found():
+        _first_path(search)
+        if search.found():
+            _improve(search)
+    if search.best is None:
+        cancelled = options.cancelled()
+        why = "cancelled" if cancelled else f"no path found in {options.first_path_s:.1f} s"
+        return PathFailure("cancelled" if cancelled else "no_path", why)
+    reached = int(np.argmin(np.linalg.norm(goals - search.best[-1], axis=1)))
+    counted = world.counters.states - states, world.counters.edges - edges
+    return PathResult(search.best, reached, search.won, search.history[0][0], tuple(search.history), *counted)
+
+
+def _straight(search: _Search) -> None:
+    order = np.argsort(np.linalg.norm(search.goals - search.start, axis=1), kind="stable")
+    for k in order[:4]:
+        if search.world.motion(search.start, search.goals[k]):
+            search.offer(np.stack([search.start, search.goals[k]]), "straight_line")
+            return
+
+
+def _first_path(search: _Search) -> None:
+    options = search.options
+
+    def stop() -> bool:
+        return search.elapsed() > options.first_path_s or options.cancelled()
+
+    name = "rrt_connect" if options.planner == "rrt_star" else options.planner
+    if name != "rrt_connect":
+        _optimise(search, name, min(options.first_path_s, max(options.improve_s, 0.05)))
+        return
+    path = run_ompl(name, search.world, search.start, search.goals, stop, options.seed)
+    if path is None:
+        return
+    search.offer(path, name)
+    rng = np.random.default_rng(options.seed)
+    search.offer(shortcut(search.world, path, rng, stop=options.cancelled), name)
+
+
+def _improve(search: _Search) -> None:
+    """Spend the budget: restarts of RRT-Connect with shortcuts, and RRT* for the second half of a long budget."""
+    options, counters = search.options, search.world.counters
+    if options.planner != "rrt_star" or options.improve_s <= 0.0:
+        return
+    until, most = search.elapsed() + options.improve_s, counters.edges + options.improve_edges
+    restarts_until = until if options.improve_s < 0.2 else until - 0.3 * options.improve_s
+    rng = np.random.default_rng(options.seed + 1)
+
+    def stop() -> bool:
+        return search.elapsed() > restarts_until or counters.edges > most or options.cancelled()
+
+    attempt = 1
+    while not (search.done() or stop()):
+        path = run_ompl(
+            "rrt_connect", search.world, search.start, search.goals, stop, options.seed + 7919 * attempt
+        )
+        attempt += 1
+        if path is not None:
+            search.offer(shortcut(search.world, path, rng, stop=stop), "restart")
+    left = until - search.elapsed()
+    if left > 0.05 and counters.edges <= most and not search.done() and not options.cancelled():
+        _optimise(search, "rrt_star", left)
+
+
+def _optimise(search: _Search, name: str, budget_s: float) -> None:
+    """Give an optimising OMPL planner some time, then shorten what it found."""
+    options, until = search.options, search.elapsed() + budget_s
+    good = options.good_enough * search.bound()
+
+    def stop() -> bool:
+        return search.elapsed() > until or options.cancelled()
+
+    path = run_ompl(name, search.world, search.start, search.goals, stop, options.seed, good_enough=good)
+    if path is not None:
+        search.offer(path, name)
+        search.offer(shortcut(search.world, path, np.random.default_rng(options.seed), tries=60), name)
