@@ -13,6 +13,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from spatialpin_ros.reasoning import backend_names
+
 PACKAGE = "spatialpin_ros"
 DESCRIPTIONS = {
     "robot": "Name in config/robots, or path of a robot's YAML file.",
@@ -26,7 +28,7 @@ DESCRIPTIONS = {
 }
 BOOLEANS = frozenset({"dry_run", "use_sim_time", "gui", "rviz"})
 CHOICES = {
-    "backend": ["symbolic"],
+    "backend": list(backend_names()),
     "log_level": ["debug", "info", "warn", "error"],
     **{name: ["true", "false"] for name in BOOLEANS},
 }
