@@ -193,7 +193,7 @@ def score(tally: Tally, scene: Scene, truth: tuple[TrueObject, ...], frame: Came
         tally.shape.append(seen.shape == LABELS[true.spec.kind])
         tally.color.append(seen.color == true.spec.color)
         tally.support.append(seen_as.get(seen.supported_by) == carriers[i])
-        worst = max(worst, tally.centre[-1], tally.size[-1])
+        worst = max(worst, tally.centre[-1], tally.size[-1], 0.05 * (not tally.shape[-1]))
     tally.worst.append((worst, seed, frame, scene))
 
 

@@ -87,15 +87,16 @@ def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Bo
     inside, outside, u, v = (np.concatenate([part[i] for part in parts]) for i in range(4))
     order = np.argsort(labels.ravel()[inside], kind="stable")
     inside, outside = inside[order], outside[order]
-    u, v = np.asarray(u[order], dtype=np.float64), np.asarray(v[order], dtype=np.float64)
+    mid_u: FloatArray = np.asarray(u[order], dtype=np.float64)
+    mid_v: FloatArray = np.asarray(v[order], dtype=np.float64)
     label = labels.ravel()[inside]
     starts = np.searchsorted(label, np.arange(int(labels.max(initial=0)) + 2))
     flat_depth, flat_z = depth.ravel(), z.ravel()
     return Borders(
         label,
         labels.ravel()[outside],
-        u,
-        v,
+        mid_u,
+        mid_v,
         flat_depth[inside],
         flat_depth[outside],
         flat_z[inside],

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from spatialpin_ros.arrays import FloatArray
 
@@ -14,6 +15,9 @@ _COARSE_RAD = np.deg2rad(np.arange(0.0, 90.0, 2.0))
 _FINE_RAD = np.deg2rad(np.arange(-2.0, 2.01, 0.25))
 _SCAN_POINTS = 160
 _MIN_SIDE_POINTS = 4
+_MIN_COVERED = 0.25
+_ALTERNATIONS = 4
+_L1_CORE_M = 0.0005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +73,9 @@ def _outline_cost(evidence: FloatArray, angles: FloatArray) -> FloatArray:
 def fit_rectangle(evidence: FloatArray, reach: FloatArray, spread_m: float) -> Rectangle:
     """Fit a rectangle to points on its outline.
 
+    A scan over headings starts an alternation: assign points to sides, move each side to the L1 centre of its points
+    (by reweighting), turn all sides together.
+
     Args:
         evidence: (N, 2) points on the outline, N >= 3 [m].
         reach: (M, 2) points inside or on it: where no evidence covers a side, it lies at the outermost of these.
@@ -78,79 +85,81 @@ def fit_rectangle(evidence: FloatArray, reach: FloatArray, spread_m: float) -> R
     yaw = float(_COARSE_RAD[np.argmin(_outline_cost(few, _COARSE_RAD))])
     fine = yaw + _FINE_RAD
     yaw = float(fine[np.argmin(_outline_cost(few, fine))])
-    everything = np.concatenate([evidence, reach])
-    bounds, seen = np.zeros(4), np.zeros(4)
-    for _ in range(3):
-        turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
-        bounds, seen, correction = _sides(evidence @ turn, everything @ turn, spread_m)
+    origin = evidence.mean(axis=0)
+    centred, everything = evidence - origin, np.concatenate([evidence, reach]) - origin
+    bounds = _tight_bounds((centred @ _turn(yaw)).T, 1 + len(evidence) // 25)
+    seen = np.zeros(4)
+    for _ in range(_ALTERNATIONS):
+        bounds, seen, correction = _adjust(centred @ _turn(yaw), bounds, spread_m)
         yaw += correction
-    turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
-    bounds, seen, _ = _sides(evidence @ turn, everything @ turn, spread_m)
+    local = (centred @ _turn(yaw)).T
+    hidden = seen < _MIN_COVERED
+    if hidden.any():
+        # A hidden side is at least as far out as anything that was seen.
+        outermost = _tight_bounds((everything @ _turn(yaw)).T, 1 + len(everything) // 100)
+        bounds = np.where(hidden, outermost, bounds)
     size = np.maximum(bounds[[1, 3]] - bounds[[0, 2]], 0.002)
-    centre = turn @ (0.5 * (bounds[[0, 2]] + bounds[[1, 3]]))
-    distance = _distance_to_outline(evidence @ turn, bounds)
-    return Rectangle(centre, size, yaw, float(np.minimum(distance, _CAP_M).mean()), seen)
+    centre = origin + _turn(yaw) @ (0.5 * (bounds[[0, 2]] + bounds[[1, 3]]))
+    distance = np.abs(_gaps(local, bounds)).min(axis=0)
+    residual = float(np.minimum(distance, _CAP_M).mean())
+    return Rectangle(centre, size, yaw, residual, np.where(hidden, 0.0, np.minimum(seen, 1.0)))
 
 
-def _distance_to_outline(local: FloatArray, bounds: FloatArray) -> FloatArray:
-    gaps = np.stack(
-        [local[:, 0] - bounds[0], bounds[1] - local[:, 0], local[:, 1] - bounds[2], bounds[3] - local[:, 1]]
-    )
-    outside = (
-        np.minimum(np.minimum(gaps[0], gaps[1]), 0.0) ** 2
-        + np.minimum(np.minimum(gaps[2], gaps[3]), 0.0) ** 2
-    )
-    return np.asarray(np.where(outside > 0.0, np.sqrt(outside), np.abs(gaps).min(axis=0)))
+def _turn(yaw: float) -> FloatArray:
+    """(2, 2) rotation whose columns are the rectangle's axes: points @ it are in the rectangle's own axes."""
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def _sides(
-    local: FloatArray, everything: FloatArray, spread_m: float
-) -> tuple[FloatArray, FloatArray, float]:
-    """Place the four sides at the median of their evidence; return bounds, coverage and a yaw correction [rad]."""
-    cut = max(1, len(local) // 25)
-    ordered = np.sort(local, axis=0)
-    bounds = np.array([ordered[cut, 0], ordered[-1 - cut, 0], ordered[cut, 1], ordered[-1 - cut, 1]])
-    extents = np.quantile(everything, (0.01, 0.99), axis=0)
-    extents = np.array([extents[0, 0], extents[1, 0], extents[0, 1], extents[1, 1]])
-    seen, lever, moment = np.zeros(4), 1e-12, 0.0
-    for _ in range(2):
-        distances = np.abs(
-            np.stack(
-                [
-                    local[:, 0] - bounds[0],
-                    local[:, 0] - bounds[1],
-                    local[:, 1] - bounds[2],
-                    local[:, 1] - bounds[3],
-                ]
-            )
-        )
-        side = distances.argmin(axis=0)
-        near = distances.min(axis=0) < spread_m
-        lever, moment = 1e-12, 0.0
-        new = bounds.copy()
-        for k in range(4):
-            mine = local[near & (side == k)]
-            across, along = (mine[:, 0], mine[:, 1]) if k < 2 else (mine[:, 1], mine[:, 0])
-            other = bounds[2:] if k < 2 else bounds[:2]
-            length = max(float(other[1] - other[0]), 1e-3)
-            span = float(np.ptp(along)) if len(along) else 0.0
-            seen[k] = min(1.0, span / length)
-            if len(along) < _MIN_SIDE_POINTS or span < 0.25 * length:
-                # Hidden: the side is at least as far out as anything that was seen.
-                new[k] = extents[k]
-                seen[k] = 0.0
-                continue
-            new[k] = np.median(across)
-            # Points within a spread of a corner may belong to the side around it: they say nothing about the angle.
-            inner = (along > other[0] + spread_m) & (along < other[1] - spread_m)
-            if inner.sum() >= _MIN_SIDE_POINTS:
-                t, o = along[inner] - along[inner].mean(), across[inner] - new[k]
-                o = np.clip(o, -spread_m / 2, spread_m / 2)
-                # A turn by d moves a point at t along x-sides by -d t in x, and along y-sides by +d t in y.
-                moment += float(t @ o) * (-1.0 if k < 2 else 1.0)
-                lever += float(t @ t)
-        bounds = new
-    return bounds, seen, float(np.clip(moment / lever, -0.03, 0.03)) if lever > 1e-9 else 0.0
+def _tight_bounds(local: FloatArray, cut: int) -> FloatArray:
+    """Low x, high x, low y, high y of (2, N) points without the `cut` outermost on each side."""
+    cut = min(cut, (local.shape[1] - 1) // 2)
+    ordered = np.partition(local, (cut, -1 - cut), axis=1)
+    return np.array([ordered[0, cut], ordered[0, -1 - cut], ordered[1, cut], ordered[1, -1 - cut]])
+
+
+def _gaps(local: FloatArray, bounds: FloatArray) -> FloatArray:
+    """(4, N) signed offsets of (2, N) points from the lines of the four sides."""
+    return local[[0, 0, 1, 1]] - bounds[:, None]
+
+
+def _adjust(points: FloatArray, bounds: FloatArray, spread_m: float) -> tuple[FloatArray, FloatArray, float]:
+    """One alternation on (N, 2) points in the rectangle's axes: bounds, coverage of the sides, turn to apply [rad]."""
+    local = points.T
+    gaps = _gaps(local, bounds)
+    distance = np.abs(gaps)
+    side = distance.argmin(axis=0)
+    columns = np.arange(len(side))
+    error = gaps[side, columns]
+    near = distance[side, columns] < spread_m
+    side, error = side[near], error[near]
+    # Along a side runs the other coordinate.
+    along = np.where(side < 2, local[1, near], local[0, near])
+    weight = 1.0 / np.maximum(np.abs(error), _L1_CORE_M)
+    total = np.bincount(side, weight, 4)
+    moved = bounds + np.bincount(side, weight * error, 4) / np.maximum(total, 1e-9)
+    low, high = bounds[[2, 2, 0, 0]], bounds[[3, 3, 1, 1]]
+    length = np.maximum(high - low, 1e-3)
+    seen = _covered(side, (along - low[side]) / length[side])
+    seen[np.bincount(side, minlength=4) < _MIN_SIDE_POINTS] = 0.0
+    # Points near a corner may belong to the side around it: they say nothing about the angle.
+    inner = (along > low[side] + spread_m) & (along < high[side] - spread_m) & (seen[side] > _MIN_COVERED)
+    side, along, weight = side[inner], along[inner], weight[inner]
+    offset = error[inner] - (moved - bounds)[side]
+    middle = np.bincount(side, weight * along, 4) / np.maximum(np.bincount(side, weight, 4), 1e-9)
+    lever = along - middle[side]
+    # A turn by d moves a point at t along x-sides by -d t in x, and along y-sides by +d t in y.
+    sign = np.where(side < 2, -1.0, 1.0)
+    power = float(weight @ lever**2)
+    correction = float((weight * sign * offset) @ lever) / power if power > 1e-9 else 0.0
+    return moved, seen, float(np.clip(correction, -0.03, 0.03))
+
+
+def _covered(side: npt.NDArray[np.intp], place: FloatArray) -> FloatArray:
+    """(4,) share of each side's tenths that hold a point; `place` is 0..1 along the side."""
+    tenth = np.clip((place * 10.0).astype(np.intp), 0, 9)
+    filled = np.bincount(side * 10 + tenth, minlength=40).reshape(4, 10) > 0
+    return np.asarray(filled.mean(axis=1))
 
 
 def fit_circle(evidence: FloatArray, reach: FloatArray) -> Circle:
@@ -160,24 +169,26 @@ def fit_circle(evidence: FloatArray, reach: FloatArray) -> Circle:
         evidence: (N, 2) points on the outline, N >= 3 [m].
         reach: (M, 2) points that must lie inside or on it; they limit how large it can be.
     """
-    few = thin(evidence, 2 * _SCAN_POINTS)
+    few = thin(evidence, _SCAN_POINTS)
     origin = few.mean(axis=0)
     local = few - origin
     design = np.column_stack([2.0 * local, np.ones(len(local))])
-    solution = np.linalg.lstsq(design, (local**2).sum(axis=1), rcond=None)[0]
+    # The ridge is far below any signal; it only keeps points on one line from being singular.
+    ridge = 1e-12 * np.eye(3)
+    solution = np.linalg.solve(design.T @ design + ridge, design.T @ (local**2).sum(axis=1))
     centre, radius = solution[:2], float(np.sqrt(max(solution[2] + solution[:2] @ solution[:2], 1e-8)))
-    for _ in range(5):
+    jacobian = -np.ones((len(local), 3))
+    for _ in range(4):
         offset = local - centre
-        distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-6)
+        distance = np.maximum(np.sqrt((offset**2).sum(axis=1)), 1e-6)
         error = distance - radius
-        weight = 1.0 / np.maximum(np.abs(error), 0.001)
-        jacobian = np.column_stack([-offset / distance[:, None], -np.ones(len(local))])
-        scaled = jacobian * weight[:, None]
-        step = np.linalg.lstsq(scaled.T @ jacobian, -(scaled.T @ error), rcond=None)[0]
+        jacobian[:, :2] = -offset / distance[:, None]
+        scaled = jacobian / np.maximum(np.abs(error), 0.001)[:, None]
+        step = np.linalg.solve(scaled.T @ jacobian + ridge, -(scaled.T @ error))
         centre, radius = centre + step[:2], radius + float(step[2])
-    distance = np.abs(np.linalg.norm(local - centre, axis=1) - radius)
+    distance = np.abs(np.sqrt(((local - centre) ** 2).sum(axis=1)) - radius)
     angle = np.arctan2(local[:, 1] - centre[1], local[:, 0] - centre[0])
-    seen = len(np.unique((angle * (12 / np.pi)).astype(np.intp))) / 24.0
+    seen = float((np.bincount(((angle + np.pi) * (12 / np.pi)).astype(np.intp), minlength=24) > 0).mean())
     extent = np.ptp(np.concatenate([few, reach]), axis=0).max(initial=0.0)
     fits = radius > 0.0 and 2.0 * radius < 1.35 * extent + 0.005
     residual = float(np.minimum(distance, _CAP_M).mean()) if fits else np.inf

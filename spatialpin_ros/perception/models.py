@@ -40,6 +40,7 @@ class Solid:
         lying: a cylinder whose axis is level.
         residual_m: median distance of the points to its surface [m].
         seen: share of its outline that evidence covers.
+        hidden: of a box, whether low x, high x, low y, high y side in its own axes is hidden.
     """
 
     shape: Shape
@@ -49,6 +50,7 @@ class Solid:
     lying: bool
     residual_m: float
     seen: float
+    hidden: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
     @property
     def fixed_height(self) -> bool:
@@ -91,7 +93,8 @@ class Solid:
 
     def box(self, base_T_table: Pose) -> OrientedBox:
         """The oriented box in the base frame; z is the axis of a cylinder, also of a lying one."""
-        pose = Pose.from_yaw(self.centre, self.yaw_rad)
+        half = 0.5 * _canonical_yaw(self.yaw_rad)
+        pose = Pose(self.centre, np.array([0.0, 0.0, np.sin(half), np.cos(half)]))
         if self.lying:
             # Columns: x up, z along the axis, y = z cross x.
             pose = pose @ Pose.from_matrix(
@@ -136,8 +139,17 @@ def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
     centre = np.array([*rectangle.centre, middle])
     size = np.array([*rectangle.size, height])
     residual = float(np.median(box_distance(points, centre, size, rectangle.yaw_rad)))
+    low_x, high_x, low_y, high_y = (bool(share == 0.0) for share in rectangle.seen)
+    covered = float(rectangle.seen.mean())
     return Solid(
-        "box", centre, size, _canonical_yaw(rectangle.yaw_rad), False, residual, float(rectangle.seen.mean())
+        "box",
+        centre,
+        size,
+        rectangle.yaw_rad,
+        False,
+        residual,
+        covered,
+        hidden=(low_x, high_x, low_y, high_y),
     )
 
 
@@ -174,7 +186,5 @@ def _rounder(solid: Solid, evidence: Evidence, points: FloatArray, noise_m: floa
     plausible &= abs(top - evidence.top_m) < tolerance and lying.centre[2] - lying.radius > -tolerance
     if plausible and lying.residual_m < _ROUND_ADVANTAGE * best.residual_m:
         size = np.array([2 * lying.radius, 2 * lying.radius, lying.length])
-        best = Solid(
-            "cylinder", lying.centre, size, _canonical_yaw(lying.yaw_rad), True, lying.residual_m, 1.0
-        )
+        best = Solid("cylinder", lying.centre, size, lying.yaw_rad, True, lying.residual_m, 1.0)
     return best

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import colorsys
 
+import numpy as np
 import numpy.typing as npt
 
 INK = (38, 44, 52)
@@ -13,7 +14,7 @@ PAPER = (250, 250, 248)
 
 def ink(rgb: npt.ArrayLike) -> tuple[int, int, int]:
     """A clear, bright version of an RGB colour 0..255 for lines; grey stays grey."""
-    red, green, blue = (float(value) / 255.0 for value in rgb)  # type: ignore[union-attr]
+    red, green, blue = (np.asarray(rgb, dtype=np.float64) / 255.0).tolist()
     hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
     if saturation > 0.18:
         saturation, value = max(saturation, 0.65), max(value, 0.85)

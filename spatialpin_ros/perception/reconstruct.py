@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +16,7 @@ from spatialpin_ros.perception.assemble import Candidate, assemble
 from spatialpin_ros.perception.evidence import Evidence, find_borders, gather
 from spatialpin_ros.perception.foreground import foreground, workspace_window
 from spatialpin_ros.perception.grid import DepthGrid, TableGrid, smoothed
+from spatialpin_ros.perception.hidden import complete_hidden
 from spatialpin_ros.perception.models import fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
 from spatialpin_ros.perception.plane import Plane, fit_plane, outline, table_pose
@@ -32,6 +34,7 @@ from spatialpin_ros.scene import TABLE, Scene, SupportSurface
 
 _PLANE_SAMPLES = 5000
 _COLOR_REACH = 4
+_FOOT_STEP_M = 0.003
 _WINDOW_MARGIN_PX = 6
 
 
@@ -88,6 +91,8 @@ def reconstruct(
     candidates = _fit_all(grid, regions, options, plane.noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
     supporters = find_supporters(solids, evidence, 0.010 + 3.0 * plane.noise_m)
+    solids = complete_hidden(grid, solids, supporters)
+    candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
     table = SupportSurface(TABLE, base_T_table, table_outline)
     scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options)
@@ -140,6 +145,7 @@ def find_regions(
     count, labels, tops = split_regions(grid, height, count, labels, patches, plateaus, 0.003 + 2.0 * noise_m)
     clock.note("plateaus")
     doubtful = doubtful_pixels(labels, grid.camera.depth, 2.0 * step, _COLOR_REACH)
+    doubtful |= _feet(labels, grid, options.min_height_m + 4.0 * noise_m)
     grown, source = grow_by_color(labels, grid.camera.color, doubtful, _COLOR_REACH)
     certain = ~doubtful & grid.valid & (grown > 0)
     sizes = np.bincount(grown[certain], minlength=count + 1)
@@ -157,6 +163,14 @@ def find_regions(
         over_border,
         inside & (grown == 0),
     )
+
+
+def _feet(labels: Int32Array, grid: TableGrid, height_m: float) -> BoolArray:
+    """Pixels before the foot of a region that are too low to be told from the table by height: colour decides."""
+    window = np.ones((2 * _COLOR_REACH + 1,) * 2, dtype=np.uint8)
+    farthest = cv2.dilate(np.where(labels > 0, grid.camera.depth, np.float32(0.0)), window)
+    low = grid.valid & (labels == 0) & (np.abs(grid.z) < height_m)
+    return np.asarray(low & (grid.camera.depth < farthest + _FOOT_STEP_M))
 
 
 def _tops(

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, Float32Array, Int32Array, UInt8Array
 
+# Summed difference of two RGB values: as good as equal, and more than any.
+_ALIKE = 40
 _NO_NEIGHBOUR = 10_000
 # Added to a pixel's brightness before dividing by it: colour of dark pixels is mostly noise.
 _DARK = 40.0
@@ -114,7 +116,8 @@ def grow_by_color(
     inner[:, [0, -1]] = False
     pending = np.flatnonzero(inner)
     neighbours = np.array([-1, 1, -labels.shape[1], labels.shape[1]])
-    for _ in range(rounds):
+    # Alike neighbours first: a label must not creep over an edge before the other side has had its turn.
+    for limit in (_ALIKE,) * rounds + (_NO_NEIGHBOUR,) * rounds:
         if not len(pending):
             break
         around = pending[:, None] + neighbours
@@ -122,7 +125,7 @@ def grow_by_color(
         change[is_open[around]] = _NO_NEIGHBOUR
         best = np.argmin(change, axis=1)
         rows = np.arange(len(pending))
-        found = change[rows, best] < _NO_NEIGHBOUR
+        found = change[rows, best] < limit
         winner = around[rows[found], best[found]]
         flat_labels[pending[found]] = flat_labels[winner]
         source[pending[found]] = source[winner]

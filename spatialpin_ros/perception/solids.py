@@ -76,11 +76,11 @@ def _circles(local: FloatArray, angles: FloatArray) -> tuple[FloatArray, FloatAr
     square = across**2 + up**2
     normal = np.swapaxes(design, 1, 2) @ design + 1e-12 * np.eye(3)
     right = np.swapaxes(design, 1, 2) @ square[..., None]
-    solution: FloatArray = np.linalg.solve(normal, right)[..., 0]
+    solution = np.linalg.solve(normal, right)[..., 0]
     radius = np.sqrt(np.maximum(solution[:, 2] + solution[:, 0] ** 2 + solution[:, 1] ** 2, 0.0))
     distance = np.hypot(across - solution[:, :1], up - solution[:, 1:2]) - radius[:, None]
     cost = np.median(np.minimum(np.abs(distance), _CAP_M), axis=1)
-    columns: FloatArray = solution.T
+    columns = np.asarray(solution.T, dtype=np.float64)
     return np.asarray(cost), columns[0], columns[1], np.asarray(radius)
 
 

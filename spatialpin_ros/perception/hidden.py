@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Extents of boxes whose far side is hidden: the likeliest ones that no free line of sight contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.perception.grid import TableGrid
+from spatialpin_ros.perception.models import Solid
+
+_CUBE_TOLERANCE = 0.15
+_STEPS = 12
+_SEE_THROUGH_M = 0.012
+
+
+def complete_hidden(grid: TableGrid, solids: Sequence[Solid], supporters: Sequence[int]) -> list[Solid]:
+    """Extend boxes over the part of their top that something hides.
+
+    A box that carries another is taken to reach as far beyond it on the hidden side as on the seen one; a box whose
+    seen width equals its height is taken for a cube. Neither is believed where the camera looks freely past.
+
+    Args:
+        grid: the working image.
+        solids: primitives in the table frame.
+        supporters: index of what carries each, negative for the table.
+    """
+    completed = []
+    for i, solid in enumerate(solids):
+        riders = [solids[k] for k, carrier in enumerate(supporters) if carrier == i]
+        if solid.shape == "box" and sum(solid.hidden) > 0:
+            for axis in (0, 1):
+                low, high = solid.hidden[2 * axis], solid.hidden[2 * axis + 1]
+                if low != high:
+                    solid = _extend(
+                        grid, solid, axis, -1.0 if low else 1.0, _likely_extent(solid, axis, low, riders)
+                    )
+        completed.append(solid)
+    return completed
+
+
+def _likely_extent(solid: Solid, axis: int, low_hidden: bool, riders: Sequence[Solid]) -> float:
+    """How long the box probably is along an axis whose low or high side is hidden [m]."""
+    if riders:
+        rider = max(riders, key=lambda r: float(np.prod(r.size[:2])))
+        local = _into(solid, rider.centre[:2])[axis]
+        from_seen_side = 0.5 * solid.size[axis] + (-local if low_hidden else local)
+        return float(2.0 * from_seen_side)
+    other, height = float(solid.size[1 - axis]), float(solid.top_m)
+    if abs(other - height) < _CUBE_TOLERANCE * height:
+        return other
+    return float(solid.size[axis])
+
+
+def _axes(solid: Solid) -> FloatArray:
+    cosine, sine = np.cos(solid.yaw_rad), np.sin(solid.yaw_rad)
+    return np.array([[cosine, -sine], [sine, cosine]])
+
+
+def _into(solid: Solid, xy: FloatArray) -> FloatArray:
+    return np.asarray((xy - solid.centre[:2]) @ _axes(solid))
+
+
+def _extend(grid: TableGrid, solid: Solid, axis: int, direction: float, extent: float) -> Solid:
+    """Move the hidden side outward up to `extent`, stopping where the camera sees something behind the top."""
+    now = float(solid.size[axis])
+    if extent <= now + 0.001:
+        return solid
+    reach = np.linspace(now, extent, _STEPS + 1)[1:]
+    across = np.linspace(-0.4, 0.4, 7) * solid.size[1 - axis]
+    local = np.zeros((_STEPS, len(across), 2))
+    local[..., axis] = direction * (reach - 0.5 * now)[:, None]
+    local[..., 1 - axis] = across
+    xy = local.reshape(-1, 2) @ _axes(solid).T + solid.centre[:2]
+    points = np.column_stack([xy, np.full(len(xy), solid.top_m)])
+    hidden = _unseen(grid, points).reshape(_STEPS, -1).mean(axis=1) >= 0.7
+    steps = int(np.argmin(hidden)) if not hidden.all() else _STEPS
+    if steps == 0:
+        return solid
+    size, centre = solid.size.copy(), solid.centre.copy()
+    size[axis] = reach[steps - 1]
+    centre[:2] += _axes(solid)[:, axis] * direction * 0.5 * (size[axis] - now)
+    return replace(solid, size=size, centre=centre)
+
+
+def _unseen(grid: TableGrid, points: FloatArray) -> FloatArray:
+    """(N,) 1.0 where a point of the table frame is not seen through: something as near or nearer is in its pixel."""
+    seen = grid.table_T_camera.inverse().transform(points)
+    pixels = np.rint((seen @ np.linalg.inv(grid.camera.rays).T)[:, :2] / seen[:, 2:]).astype(np.intp)
+    height, width = grid.shape
+    inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
+    columns, rows = np.clip(pixels[:, 0], 0, width - 1), np.clip(pixels[:, 1], 0, height - 1)
+    measured = grid.camera.depth[rows, columns]
+    behind = (measured > seen[:, 2] + _SEE_THROUGH_M) & inside
+    return np.where(behind, 0.0, 1.0)
