@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -13,16 +15,18 @@ from spatialpin_ros.geometry import Pose
 from spatialpin_ros.plan import CandidateFailure, FailureReason
 from spatialpin_ros.planning import ik
 from spatialpin_ros.planning.cartesian import Line, straight_lines
-from spatialpin_ros.planning.collision_world import CollisionWorld
+from spatialpin_ros.planning.collision_world import CollisionWorld, densify
 from spatialpin_ros.planning.grasps import Grasp
 from spatialpin_ros.planning.obstacles import Obstacle
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import PlacePose
 from spatialpin_ros.planning.robot_model import RobotModel
+from spatialpin_ros.planning.rrt_star import never
 from spatialpin_ros.scene import SceneObject
 
 _UP = np.array([0.0, 0.0, 1.0])
 _SHORTER = (1.0, 0.5)
+_BATCH, _TOGETHER, _BRANCHES = 8, 3, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,18 +54,24 @@ class Candidate:
 
 @dataclass(slots=True, eq=False)
 class Failures:
-    """What fell, where and why; also answers which stage came furthest."""
+    """What fell, where and why; a reason that takes work to word is worded only when somebody reads it."""
 
-    items: list[CandidateFailure] = field(default_factory=list)
+    entries: list[tuple[str, str, FailureReason, str | Callable[[], str]]] = field(default_factory=list)
 
-    def add(self, candidate: str, stage: str, reason: FailureReason, detail: str) -> None:
-        self.items.append(CandidateFailure(candidate, stage, reason, detail))
+    def add(self, candidate: str, stage: str, reason: FailureReason, detail: str | Callable[[], str]) -> None:
+        self.entries.append((candidate, stage, reason, detail))
+
+    def listed(self) -> tuple[CandidateFailure, ...]:
+        return tuple(
+            CandidateFailure(name, stage, reason, detail if isinstance(detail, str) else detail())
+            for name, stage, reason, detail in self.entries
+        )
 
 
 _ORDER = ("", "grasp", "approach", "lift", "place", "retreat", "transfer", "home")
 
 
-def furthest(items: list[CandidateFailure]) -> CandidateFailure | None:
+def furthest(items: Sequence[CandidateFailure]) -> CandidateFailure | None:
     """The failure of the candidate that came furthest, the most common reason there first."""
     if not items:
         return None
@@ -83,6 +93,7 @@ class CandidateSearch:
         start: (D,) positions before the approach.
         failures: collects what falls.
         world: of the same obstacles, to count into.
+        stopped: asked between the steps; True ends the search.
     """
 
     robot: RobotModel
@@ -95,19 +106,28 @@ class CandidateSearch:
     rng: np.random.Generator
     failures: Failures
     world: CollisionWorld
-    stopped: Callable[[], bool] = lambda: False
+    stopped: Callable[[], bool] = never
 
-    def search(self, grasps: list[Grasp], places: list[PlacePose] | None) -> Iterator[list[Candidate]]:
-        """Candidates of one tier of grasps after the other, cheapest first within a tier."""
-        for tier in sorted({grasp.tier for grasp in grasps}):
-            group = [grasp for grasp in grasps if grasp.tier == tier]
-            for first in range(0, len(group), 8):
-                if self.stopped():
-                    return
-                picks = self._picks(group[first : first + 8])
-                found = picks if places is None else self._with_places(picks, places)
+    def search(self, grasps: Iterable[Grasp], places: Sequence[PlacePose] | None) -> Iterator[Candidate]:
+        """Candidates in the order in which to try them; each is tested only when it is asked for.
+
+        Grasps are taken in batches, and of each batch the few nearest at a time go on to the place poses. A
+        batch that leads nowhere gets a second round with more seeds for the inverse kinematics.
+        """
+        source = iter(grasps)
+        while batch := list(islice(source, _BATCH)):
+            for few_seeds in (True, False):
+                found = False
+                picks = sorted(self._picks(batch, few_seeds=few_seeds), key=lambda pick: pick.cost)
+                for first in range(0, len(picks), _TOGETHER):
+                    if self.stopped():
+                        return
+                    lifted = self._lifts(picks[first : first + _TOGETHER])
+                    for candidate in lifted if places is None else self._with_places(lifted, places):
+                        found = True
+                        yield candidate
                 if found:
-                    yield sorted(found, key=lambda candidate: candidate.cost)
+                    break
 
     def touch_world(self, opening_m: float) -> CollisionWorld:
         """The world for straight motions of the open, empty hand."""
@@ -119,8 +139,8 @@ class CandidateSearch:
         """The world with the object in the hand; it may touch the named supports."""
         pairs = [(self.item.id, name) for name in allowed]
         width = min(grasp.width_m, self.robot.config.gripper.max_width_m)
-        return self.world.derive(obstacles=self.obstacles, padding_m=padding_m).attach(
-            self.item.id, grasp.object_T_tcp.inverse(), width_m=width, allowed=pairs
+        return self.world.attach(
+            self.item.id, grasp.object_T_tcp.inverse(), width_m=width, allowed=pairs, padding_m=padding_m
         )
 
     def placed_world(self, object_pose: Pose, opening_m: float) -> CollisionWorld:
@@ -130,140 +150,121 @@ class CandidateSearch:
         )
         return self.world.derive(obstacles=moved, width_m=opening_m, padding_m=self.options.touch_padding_m)
 
-    def _picks(self, grasps: list[Grasp]) -> list[Candidate]:
-        solutions = ik.solve(
-            self.robot, [grasp.base_T_tcp for grasp in grasps], self.start, self.rng, self.options.ik
-        )
+    def _picks(self, grasps: list[Grasp], *, few_seeds: bool) -> list[Candidate]:
+        options = replace(self.options.ik, seeds=min(6, self.options.ik.seeds)) if few_seeds else self.options.ik
+        poses = [grasp.base_T_tcp for grasp in grasps]
+        solutions = ik.solve(self.robot, poses, self.start, self.rng, options)
         solved = {solution.index for solution in solutions}
         for index, grasp in enumerate(grasps):
-            if index not in solved:
+            if index not in solved and not few_seeds:
                 self.failures.add(
                     grasp.name, "grasp", "ik", f"no joint positions reach {_where(grasp.base_T_tcp)}"
                 )
         found: list[Candidate] = []
         for opening in sorted({grasp.opening_m for grasp in grasps}):
-            world = self.touch_world(opening)
             mine = [solution for solution in solutions if grasps[solution.index].opening_m == opening]
-            found += self._approaches(world, grasps, mine)
-        return self._lifts(found)
+            found += self._approaches(self.touch_world(opening), grasps, mine) if mine else []
+        return found
 
     def _approaches(
         self, world: CollisionWorld, grasps: list[Grasp], solutions: list[ik.IkSolution]
     ) -> list[Candidate]:
+        valid = world.valid_many(np.stack([solution.q for solution in solutions]))
         free: list[ik.IkSolution] = []
-        for solution in solutions:
-            if world.valid(solution.q):
+        for solution, ok in zip(solutions, valid, strict=True):
+            if not ok:
+                why = partial(world.explain, solution.q)
+                self.failures.add(grasps[solution.index].name, "grasp", "goal_in_collision", why)
+            elif sum(other.index == solution.index for other in free) < _BRANCHES:
                 free.append(solution)
-            else:
-                self.failures.add(
-                    grasps[solution.index].name, "grasp", "goal_in_collision", world.explain(solution.q)
-                )
         if not free:
             return []
         q = np.stack([solution.q for solution in free])
         back = np.stack([-grasps[solution.index].base_T_tcp.axes[:, 2] for solution in free])
         found: list[Candidate] = []
-        for solution, line in zip(free, self._lines(world, q, back, self.options.approach_m), strict=True):
+        lines = self._lines(world, q, back, self.options.approach_m)
+        for solution, line in zip(free, lines, strict=True):
             grasp = grasps[solution.index]
             if not line:
                 self._fell(grasp.name, "approach", line)
                 continue
             cost = float(np.linalg.norm(line.path[-1] - self.start)) - grasp.score
-            found.append(Candidate(grasp, line.path[::-1].copy(), np.zeros((0, q.shape[1])), cost=cost))
+            found.append(Candidate(grasp, line.path[::-1].copy(), q[:0], cost=cost))
         return found
 
-    def _lifts(self, candidates: list[Candidate]) -> list[Candidate]:
-        if not candidates:
-            return []
+    def _lifts(self, picks: list[Candidate]) -> list[Candidate]:
         found: list[Candidate] = []
-        for grasp in dict.fromkeys(candidate.grasp for candidate in candidates):
-            mine = [candidate for candidate in candidates if candidate.grasp is grasp]
-            q = np.stack([candidate.approach[-1] for candidate in mine])
-            world = self.held_world(grasp, self.options.touch_padding_m, (self.support,))
-            for candidate, line in zip(
-                mine, self._lines(world, q, np.tile(_UP, (len(q), 1)), self.options.lift_m), strict=True
-            ):
-                if line:
-                    found.append(replace(candidate, lift=line.path))
-                else:
-                    self._fell(grasp.name, "lift", line)
+        for pick in picks:
+            world = self.held_world(pick.grasp, self.options.touch_padding_m, (self.support,))
+            line = self._upwards(world, pick.approach[::-1], self.options.approach_m, self.options.lift_m)
+            if line:
+                found.append(replace(pick, lift=line.path))
+            else:
+                self._fell(pick.name, "lift", line)
         return found
 
-    def _with_places(self, picks: list[Candidate], places: list[PlacePose]) -> list[Candidate]:
-        found: list[Candidate] = []
-        picks = sorted(picks, key=lambda candidate: candidate.cost)[:8]
-        for first in range(0, len(places), 8):
-            for tier in (picks[:4], picks[4:]):
-                if tier and not self.stopped():
-                    found += self._placed(tier, places[first : first + 8])
-                if len(found) >= 3:
-                    return found
-        return found
+    def _upwards(self, world: CollisionWorld, known: FloatArray, known_m: float, length_m: float) -> Line:
+        """A straight motion up from the first of some waypoints; those serve when they go just there."""
+        _, ends = self.robot.tcp_batch(known[[0, -1]])
+        if known_m == length_m and np.allclose(ends[1] - ends[0], _UP * length_m, atol=1e-4):
+            return _checked(world, Line(known.copy()))
+        return self._lines(world, known[:1], _UP[None], length_m)[0]
 
-    def _placed(self, picks: list[Candidate], places: list[PlacePose]) -> list[Candidate]:
-        """Reach every place with every pick, starting the iteration from the lifted positions."""
+    def _with_places(self, picks: list[Candidate], places: Sequence[PlacePose]) -> Iterator[Candidate]:
+        for first in range(0, len(places), _BATCH):
+            if not picks or self.stopped():
+                return
+            for candidate in self._placed(picks, places[first : first + _BATCH]):
+                lowered = self._lowered(candidate)
+                if lowered is not None:
+                    yield lowered
+
+    def _placed(self, picks: list[Candidate], places: Sequence[PlacePose]) -> list[Candidate]:
+        """Every pick with every place that it reaches, nearest first."""
         pairs = [(pick, place) for pick in picks for place in places]
         goals = [place.object_pose @ pick.grasp.object_T_tcp for pick, place in pairs]
         rotations, positions = ik.pose_arrays(goals)
         seeds = np.stack([self._turned(pick, place) for pick, place in pairs])
         q, reached = ik.solve_batch(self.robot, rotations, positions, seeds, self.options.ik)
+        if not reached.any():
+            for solution in ik.solve(self.robot, goals, picks[0].lift[-1], self.rng, self.options.ik):
+                if not reached[solution.index]:
+                    q[solution.index], reached[solution.index] = solution.q, True
         found: list[Candidate] = []
         for (pick, place), joints, ok in zip(pairs, q, reached, strict=True):
-            if not ok:
-                self.failures.add(
-                    f"{pick.name}; {place.name}",
-                    "place",
-                    "ik",
-                    f"no joint positions reach {_where(place.object_pose)}",
-                )
-                continue
-            found.append(
-                replace(
-                    pick,
-                    place=place,
-                    lower=joints[None],
-                    cost=pick.cost + float(np.linalg.norm(joints - pick.lift[-1])) - place.score,
-                )
-            )
-        found.sort(key=lambda candidate: candidate.cost)
-        return self._place_lines(found[:6])
+            if ok:
+                cost = pick.cost + float(np.linalg.norm(joints - pick.lift[-1])) - place.score
+                found.append(replace(pick, place=place, lower=joints[None], cost=cost))
+            else:
+                why = f"no joint positions reach {_where(place.object_pose)}"
+                self.failures.add(f"{pick.name}; {place.name}", "place", "ik", why)
+        return sorted(found, key=lambda candidate: candidate.cost)
 
     def _turned(self, pick: Candidate, place: PlacePose) -> FloatArray:
-        """Lifted positions with the first and last joint turned towards the place: a near guess for any arm."""
+        """Lifted positions with the first joint turned towards the place: a near guess for most arms."""
         seed = pick.lift[-1].copy()
         here, there = self.item.centre, place.object_pose.position
         swing = float(np.arctan2(there[1], there[0]) - np.arctan2(here[1], here[0]))
         seed[0] += (swing + np.pi) % (2.0 * np.pi) - np.pi
         return np.asarray(np.clip(seed, self.robot.lower, self.robot.upper))
 
-    def _place_lines(self, candidates: list[Candidate]) -> list[Candidate]:
-        found: list[Candidate] = []
-        for grasp in dict.fromkeys(candidate.grasp for candidate in candidates):
-            mine = [candidate for candidate in candidates if candidate.grasp is grasp]
-            q = np.stack([candidate.lower[0] for candidate in mine if candidate.lower is not None])
-            world = self.held_world(grasp, self.options.touch_padding_m, (self.target,))
-            above = self._lines(world, q, np.tile(_UP, (len(q), 1)), self.options.lower_m)
-            for candidate, line in zip(mine, above, strict=True):
-                if not line:
-                    self._fell(candidate.name, "place", line)
-                    continue
-                lowered = replace(candidate, lower=line.path[::-1].copy())
-                retreated = self._retreat(lowered)
-                found += [retreated] if retreated is not None else []
-        return found
-
-    def _retreat(self, candidate: Candidate) -> Candidate | None:
+    def _lowered(self, candidate: Candidate) -> Candidate | None:
+        """Add the straight motions down to the place and back from it, or note why they fail."""
         if candidate.place is None or candidate.lower is None:
             return None
-        world = self.placed_world(candidate.place.object_pose, candidate.grasp.opening_m)
         joints = candidate.lower[-1]
+        released = self.placed_world(candidate.place.object_pose, candidate.grasp.opening_m)
         rotations, _ = self.robot.tcp_batch(joints[None])
-        line = self._lines(world, joints[None], -rotations[:, :, 2], self.options.retreat_m)[0]
-        if not line:
-            self._fell(candidate.name, "retreat", line)
+        retreat = self._lines(released, joints[None], -rotations[:, :, 2], self.options.retreat_m)[0]
+        if not retreat:
+            self._fell(candidate.name, "retreat", retreat)
             return None
-        home = float(np.linalg.norm(line.path[-1] - self.robot.config.home))
-        return replace(candidate, retreat=line.path, cost=candidate.cost + 0.5 * home)
+        world = self.held_world(candidate.grasp, self.options.touch_padding_m, (self.target,))
+        above = self._upwards(world, retreat.path, self.options.retreat_m, self.options.lower_m)
+        if not above:
+            self._fell(candidate.name, "place", above)
+            return None
+        return replace(candidate, lower=above.path[::-1].copy(), retreat=retreat.path)
 
     def _lines(
         self, world: CollisionWorld, q: FloatArray, directions: FloatArray, length_m: float
@@ -272,9 +273,8 @@ class CandidateSearch:
         lines = [Line(q[:0])] * len(q)
         missing = list(range(len(q)))
         for share in _SHORTER:
-            tried = straight_lines(
-                self.robot, q[missing], directions[missing] * length_m * share, self.options.line
-            )
+            ahead = directions[missing] * length_m * share
+            tried = straight_lines(self.robot, q[missing], ahead, self.options.line)
             for index, line in zip(missing, tried, strict=True):
                 lines[index] = _checked(world, line)
             missing = [index for index in missing if not lines[index]]
@@ -290,13 +290,9 @@ class CandidateSearch:
 def _checked(world: CollisionWorld, line: Line) -> Line:
     if not line or world.path(line.path):
         return line
-    bad = world.first_invalid(line.path)
-    why = (
-        world.explain(line.path[bad])
-        if bad is not None
-        else "between two waypoints something touches the arm"
-    )
-    return Line(line.path[:0], why)
+    dense = densify(line.path, world.step_rad)
+    bad = world.first_invalid(dense)
+    return Line(line.path[:0], world.explain(dense[bad]) if bad is not None else "something touches the arm")
 
 
 def _where(pose: Pose) -> str:

@@ -13,7 +13,7 @@ import pinocchio as pin
 
 from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.geometry import Pose
-from spatialpin_ros.planning.obstacles import Obstacle
+from spatialpin_ros.planning.obstacles import Obstacle, se3
 from spatialpin_ros.planning.robot_model import RobotModel
 
 _PoolClass = pin.BroadPhaseManagerPool_DynamicAABBTreeCollisionManager
@@ -171,15 +171,13 @@ class CollisionWorld:
         robot = self.robot
         geometry = robot.geometry.copy()
         if self.held is not None:
-            tip = robot.tip_offset * pin.SE3(self.held.tcp_T_object.matrix)
-            geometry.addGeometryObject(
-                pin.GeometryObject(
-                    f"held:{self.held.name}", robot.tip_joint, robot.tip_frame, tip, self.held.shape
-                )
-            )
+            tip = robot.tip_offset * se3(self.held.tcp_T_object)
+            name = f"held:{self.held.name}"
+            body = pin.GeometryObject(name, robot.tip_joint, robot.tip_frame, tip, self.held.shape)
+            geometry.addGeometryObject(body)
         for item in self.obstacles:
-            placement = pin.SE3(item.pose.matrix)
-            geometry.addGeometryObject(pin.GeometryObject(f"world:{item.name}", 0, 0, placement, item.shape))
+            body = pin.GeometryObject(f"world:{item.name}", 0, 0, item.placement, item.shape)
+            geometry.addGeometryObject(body)
         geometry.setCollisionPairs(self._pair_matrix())
         return geometry
 
@@ -189,18 +187,17 @@ class CollisionWorld:
         first = total - len(self.obstacles)
         matrix = np.zeros((total, total), dtype=bool)
         matrix[:links, :links] = self.robot.collision_matrix
-        fixed, gripper = self.robot.fixed_links, self.robot.gripper_links
-        moving = np.array([name not in fixed for name in self.robot.geometry_links])
-        grips = np.array([name in gripper for name in self.robot.geometry_links])
-        matrix[:links, first:] = moving[:, None]
+        moving, grips = self.robot.moving_bodies, self.robot.gripper_bodies
+        walls = np.array([item.kind == "wall" for item in self.obstacles], dtype=bool)
+        matrix[:links, first:] = moving[:, None] & (grips[:, None] | ~walls[None, :])
         if self.held is not None:
             matrix[:links, links] = ~grips
             matrix[links, first:] = True
-        walls = np.array([item.kind == "wall" for item in self.obstacles], dtype=bool)
-        matrix[:links, first:] &= grips[:, None] | ~walls[None, :]
-        for i, j in zip(*np.nonzero(matrix), strict=True):
-            if tuple(sorted((self.names[i], self.names[j]))) in self.allowed:
-                matrix[i, j] = False
+        names = np.array(self.names)
+        for a, b in self.allowed:
+            both = np.ix_(names == a, names == b)
+            matrix[both] = False
+            matrix.T[both] = False
         return matrix
 
     def _padded(self) -> BoolArray:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,24 +75,18 @@ def widest_graspable(robot: RobotModel, options: GraspOptions) -> float:
 
 def grasp_candidates(
     robot: RobotModel, item: SceneObject, options: GraspOptions | None = None
-) -> list[Grasp]:
-    """All grasps that fit the gripper, best first; empty when the object is too wide.
+) -> Iterator[Grasp]:
+    """All grasps that fit the gripper, best first; none when the object is too wide.
 
     Boxes are closed across each horizontal axis, both ways round; upright cylinders and spheres every 15
     degrees. Grasps from above come first, then tilted ones, then ones from the side.
     """
     options = options or GraspOptions()
-    directions = _closing_directions(item)
-    found: list[Grasp] = []
+    widest = widest_graspable(robot, options)
+    directions = [(direction, width) for direction, width in _closing_directions(item) if width <= widest]
     for tier, tilts in enumerate(((0.0,), _TILTS_DEG, _SIDES_DEG)):
-        for direction, width in directions:
-            if width > widest_graspable(robot, options):
-                continue
-            for tilt in tilts:
-                grasp = _grasp(robot, item, direction, width, tilt, tier, options)
-                if grasp is not None:
-                    found.append(grasp)
-    return sorted(found, key=lambda grasp: (grasp.tier, -grasp.score))
+        tried = (_grasp(robot, item, *way, tilt, tier, options) for way in directions for tilt in tilts)
+        yield from sorted((grasp for grasp in tried if grasp is not None), key=lambda grasp: -grasp.score)
 
 
 def _vertical_axis(item: SceneObject) -> int:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import coal
 import numpy as np
+import pinocchio as pin
 from scipy.spatial import ConvexHull, QhullError
 
 from spatialpin_ros.arrays import FloatArray
@@ -38,9 +39,18 @@ class Obstacle:
     shape: Any
     pose: Pose
     kind: Kind = "object"
+    placement: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "placement", se3(self.pose))
 
     def moved_to(self, pose: Pose) -> Obstacle:
         return Obstacle(self.name, self.shape, pose, self.kind)
+
+
+def se3(pose: Pose) -> Any:
+    """The pose as pinocchio's SE3."""
+    return pin.SE3(pin.Quaternion(np.array(pose.quaternion)), np.array(pose.position))
 
 
 def body_of(item: SceneObject) -> Any:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -128,16 +130,16 @@ class _Job:
     def stopped(self) -> bool:
         return self.options.cancelled() or time.perf_counter() - self.began > self.options.time_limit_s
 
-    def check_time(self, stage: str, candidates: tuple[CandidateFailure, ...] = ()) -> None:
+    def check_time(self, stage: str, candidates: Callable[[], tuple[CandidateFailure, ...]] = tuple) -> None:
         """Raise _Failed when the caller has cancelled or the time is up."""
         if self.options.cancelled():
-            raise _Failed("cancelled", stage, "planning was cancelled", candidates)
+            raise _Failed("cancelled", stage, "planning was cancelled", candidates())
         if time.perf_counter() - self.began > self.options.time_limit_s:
             raise _Failed(
                 "timeout",
                 stage,
                 f"no plan within {self.options.time_limit_s:.1f} s; allow more time or simplify the task",
-                candidates,
+                candidates(),
             )
 
     def _plan(self, world: CollisionWorld) -> Plan:
@@ -242,17 +244,17 @@ class _Pair:
             self.start, options, self.rng, self.failures, self.world, job.stopped,
         )  # fmt: skip
         grasps = grasp_candidates(job.robot, item, options.grasp)
-        if not grasps:
-            self._no_grasp(item, options)
+        first = next(grasps, None)
+        if first is None:
+            raise self._no_grasp(item, options)
         places = self._places(item, options) if self.place else None
-        for candidates in search.search(grasps, places):
-            for candidate in candidates[: options.most_combinations]:
-                job.check_time("transfer", tuple(self.failures.items))
-                self.tried += 1
-                made = self._stages(search, candidate, item)
-                if made is not None:
-                    return (*made, candidate)
-        job.check_time("grasp", tuple(self.failures.items))
+        for candidate in islice(search.search(chain([first], grasps), places), options.most_combinations):
+            job.check_time("transfer", self.failures.listed)
+            self.tried += 1
+            made = self._stages(search, candidate, item)
+            if made is not None:
+                return (*made, candidate)
+        job.check_time("grasp", self.failures.listed)
         raise self._failure(item)
 
     def _hinted(self) -> PlanOptions:
@@ -334,7 +336,7 @@ class _Pair:
         order = sorted(range(len(plan)), key=lambda k: not isinstance(plan[k][2], tuple))
         for k in order:
             name, world, what, holding, text = plan[k]
-            self.job.check_time(name, tuple(self.failures.items))
+            self.job.check_time(name, self.failures.listed)
             if world is None:
                 made[k] = self._grip(name, what, text)
                 continue
@@ -368,18 +370,18 @@ class _Pair:
         named = {item.id: item.name for item in self.job.scene.objects}
         return named.get(support, support)
 
-    def _no_grasp(self, item: SceneObject, options: PlanOptions) -> None:
+    def _no_grasp(self, item: SceneObject, options: PlanOptions) -> _Failed:
         widest = widest_graspable(self.job.robot, options.grasp) * 1000
         widths = " and ".join(f"{width * 1000:.0f}" for width in widths_across(item))
-        raise _Failed(
+        return _Failed(
             "no_grasp", "grasp",
             f"{item.name} cannot be grasped: it is {widths} mm across and {item.box.height * 1000:.0f} mm high, the "
             f"gripper takes up to {widest:.0f} mm; choose a narrower object",
         )  # fmt: skip
 
     def _failure(self, item: SceneObject) -> _Failed:
-        items = tuple(self.failures.items)
-        worst = furthest(list(items))
+        items = self.failures.listed()
+        worst = furthest(items)
         if worst is None:
             return _Failed("no_grasp", "grasp", f"no way to grasp {item.name} was found", items)
         reason: FailureReason = worst.reason

@@ -61,6 +61,10 @@ class RobotModel:
         self._check_base_frame()
         self.tip_beyond_tcp_m, self.palm_behind_tcp_m = self._gripper_depths()
         self.allowed_reasons = self._allowed_pairs(link_parents(text))
+        self.collision_matrix = self._collision_matrix()
+        gripper = self.gripper_links
+        self.gripper_bodies: BoolArray = np.array([link in gripper for link in self.geometry_links])
+        self.moving_bodies: BoolArray = np.array([item.parentJoint > 0 for item in self.geometry.geometryObjects])
 
     @property
     def dimension(self) -> int:
@@ -76,25 +80,9 @@ class RobotModel:
         return frozenset(self.config.gripper.links)
 
     @property
-    def fixed_links(self) -> frozenset[str]:
-        """Links with geometry that no joint moves, such as the base."""
-        moved = zip(self.geometry_links, self.geometry.geometryObjects, strict=True)
-        return frozenset(name for name, item in moved if item.parentJoint == 0)
-
-    @property
     def allowed_pairs(self) -> frozenset[tuple[str, str]]:
         """Pairs of links (sorted) that are never checked against each other."""
         return frozenset(self.allowed_reasons)
-
-    @property
-    def collision_matrix(self) -> BoolArray:
-        """(G, G) upper-triangular: which of the robot's G collision bodies are checked against each other."""
-        links = self.geometry_links
-        matrix = np.zeros((len(links), len(links)), dtype=bool)
-        for i, first in enumerate(links):
-            for j in range(i + 1, len(links)):
-                matrix[i, j] = first != links[j] and _pair(first, links[j]) not in self.allowed_reasons
-        return matrix
 
     @property
     def srdf(self) -> str:
@@ -236,6 +224,15 @@ class RobotModel:
             reasons.setdefault(_pair(first, second), "User")
         self._allow_always(reasons)
         return reasons
+
+    def _collision_matrix(self) -> BoolArray:
+        """(G, G) upper-triangular: which of the robot's G collision bodies are checked against each other."""
+        links = self.geometry_links
+        matrix = np.zeros((len(links), len(links)), dtype=bool)
+        for i, first in enumerate(links):
+            for j in range(i + 1, len(links)):
+                matrix[i, j] = first != links[j] and _pair(first, links[j]) not in self.allowed_reasons
+        return matrix
 
     def _allow_rigid(self, reasons: dict[tuple[str, str], str]) -> None:
         joint_of = {
