@@ -16,6 +16,7 @@ EXTRAS = {
     "planning": ["coal>=3.0", "ompl>=2.0", "pin>=3.4", "toppra>=0.6.3"],
     "report": ["jinja2>=3.1", "matplotlib>=3.8", "pillow>=10.0"],
     "sim": ["pybullet>=3.2.6"],
+    "vlm": ["httpx>=0.27", "jinja2>=3.1", "jsonschema>=4.20"],
 }
 TEST = ["hypothesis>=6.100", "mypy>=1.11", "pytest>=8.0", "pytest-timeout>=2.3", "ruff>=0.6", "types-PyYAML"]
 

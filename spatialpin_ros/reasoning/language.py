@@ -47,13 +47,13 @@ def understand(scene: Scene, abilities: Abilities, request: str, backend: str = 
     clauses = read_request(request)
     if not scene.objects:
         raise UnknownNameError(" ".join(clauses[0].tokens), ())
-    builder = _Builder(scene, abilities)
+    builder = TaskBuilder(scene, abilities)
     for clause in clauses:
         builder.do(clause)
     return builder.task(request, backend)
 
 
-class _Builder:
+class TaskBuilder:
     """Collects steps while imagining the scene that each of them leaves."""
 
     def __init__(self, scene: Scene, abilities: Abilities) -> None:
@@ -83,7 +83,7 @@ class _Builder:
         it = None if self.it is None else self.scene.object(self.it.id)
         resolver = Resolver(self.scene, it)
         if clause.action == "pick" and not _says_where(clause.tokens, resolver):
-            self._pick_up(resolver.one(clause.tokens))
+            self.pick_up(resolver.one(clause.tokens))
         elif clause.action == "tower":
             self._tower(clause, resolver)
         elif clause.action == "clear" and not _says_where(clause.tokens, resolver):
@@ -103,9 +103,9 @@ class _Builder:
             self._stack_up([base, *(item for item in moved if item.id != base.id)])
             return
         for item in moved:
-            self._deliver(self.scene.object(item.id), destination)
+            self.deliver(self.scene.object(item.id), destination)
 
-    def _deliver(self, item: SceneObject, destination: Destination) -> None:
+    def deliver(self, item: SceneObject, destination: Destination) -> None:
         if self.held and self.held != item.id:
             held = self.scene.object(self.held).name
             raise NotUnderstoodError(
@@ -125,7 +125,7 @@ class _Builder:
         for other in reversed(carried or (item,)):
             self._put_in(self.scene.object(other.id), self._aside, "out of the way")
 
-    def _pick_up(self, item: SceneObject) -> None:
+    def pick_up(self, item: SceneObject) -> None:
         if self.held:
             raise NotUnderstoodError(
                 f"I hold one object at a time: say where to put the {self.it and self.it.name} first"
@@ -213,7 +213,7 @@ class _Builder:
         )
         self.notes.append("the largest base goes to the bottom")
         for order in permutations(ordered) if len(ordered) <= MAX_PERMUTED else [tuple(ordered)]:
-            trial = _Builder(self.scene, self.abilities)
+            trial = TaskBuilder(self.scene, self.abilities)
             try:
                 trial._stack_up(order)
             except InfeasibleTaskError:

@@ -23,7 +23,7 @@ class _Entry:
 
 _BACKENDS = {
     "symbolic": _Entry("spatialpin_ros.reasoning.backends.symbolic"),
-    "openai": _Entry("spatialpin_ros.reasoning.backends.openai", ("httpx", "jinja2"), "vlm"),
+    "openai": _Entry("spatialpin_ros.reasoning.backends.openai", ("httpx", "jinja2", "jsonschema"), "vlm"),
 }
 
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera image as a model sees it: PNG, each object marked with its id."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spatialpin_ros.camera import CameraFrame
+from spatialpin_ros.errors import BackendError
+from spatialpin_ros.scene import Scene
+
+
+def annotated_png(frame: CameraFrame, scene: Scene, marks: bool = True) -> bytes:
+    """Encode the colour image as PNG, with each object's id at its projected centre when `marks`.
+
+    Raises:
+        BackendError: OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise BackendError(
+            "sending images needs opencv; install with: pip install 'spatialpin_ros[perception]'"
+        ) from error
+    image = np.ascontiguousarray(frame.color[..., ::-1])
+    if marks and scene.objects:
+        camera_T_base = frame.base_T_camera.inverse()
+        pixels = frame.intrinsics.project(camera_T_base.transform([item.centre for item in scene.objects]))
+        for item, (u, v) in zip(scene.objects, pixels, strict=True):
+            if np.isfinite((u, v)).all():
+                at = (round(float(u)) - 8, round(float(v)) + 5)
+                cv2.putText(image, item.id, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+                cv2.putText(
+                    image, item.id, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
+                )
+    return bytes(cv2.imencode(".png", image)[1].tobytes())

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON schemas of what a model may reply, with the scene's ids as enumerations; strict-mode conventions throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spatialpin_ros.scene import Scene
+
+PLACES = ("on", "left", "right", "front", "back", "near", "middle", "aside")
+STATUSES = ("understood", "unknown_name", "ambiguous_name", "not_understood", "infeasible")
+UNITS = ("m", "m^3", "count", "bool", "deg", "")
+
+
+def _strict(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _ids(scene: Scene) -> dict[str, Any]:
+    return {"type": "string", "enum": [item.id for item in scene.objects]}
+
+
+def proposal_schema(scene: Scene) -> dict[str, Any]:
+    """Tasks of the form: put this object on that one."""
+    task = _strict(
+        {"object_id": _ids(scene), "target_id": _ids(scene), "description": {"type": "string"},
+         "reason": {"type": "string"}}
+    )  # fmt: skip
+    return _strict({"tasks": {"type": "array", "items": task}})
+
+
+def request_schema(scene: Scene) -> dict[str, Any]:
+    """A request read as moves; geometry such as areas is computed from the place words, not by the model."""
+    targets = [item.id for item in scene.objects] + [scene.table.name]
+    move = _strict(
+        {"object_id": _ids(scene), "place": {"type": "string", "enum": list(PLACES)},
+         "reference_id": {"type": "string", "enum": targets}}
+    )  # fmt: skip
+    return _strict(
+        {"status": {"type": "string", "enum": list(STATUSES)}, "message": {"type": "string"},
+         "candidates": {"type": "array", "items": _ids(scene)}, "moves": {"type": "array", "items": move}}
+    )  # fmt: skip
+
+
+def answer_schema(scene: Scene) -> dict[str, Any]:
+    """An answer with its number in SI units and the objects that it rests on."""
+    return _strict(
+        {"reasoning": {"type": "string"}, "answer": {"type": "string"}, "value": {"type": ["number", "null"]},
+         "unit": {"type": "string", "enum": list(UNITS)}, "object_ids": {"type": "array", "items": _ids(scene)}}
+    )  # fmt: skip
