@@ -45,7 +45,7 @@ class SimulatedRobot:
             bullet.loadURDF(
                 str(self.urdf_path),
                 useFixedBase=True,
-                flags=bullet.URDF_ENABLE_CACHED_GRAPHICS_SHAPES,
+                flags=bullet.URDF_ENABLE_CACHED_GRAPHICS_SHAPES | bullet.URDF_INITIALIZE_SAT_FEATURES,
                 physicsClientId=client,
             )
         )
@@ -186,3 +186,11 @@ class SimulatedRobot:
             self.body, self._tip, computeForwardKinematics=1, physicsClientId=self._client
         )
         return Pose(np.array(state[4]), np.array(state[5]))
+
+    def link_poses(self) -> dict[str, Pose]:
+        """Measured poses of the frames of all links but the base, in the base frame, by name."""
+        states = self._bullet.getLinkStates(
+            self.body, list(self._links.values()), computeForwardKinematics=1, physicsClientId=self._client
+        )
+        poses = (Pose(np.array(state[4]), np.array(state[5])) for state in states)
+        return dict(zip(self._links, poses, strict=True))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synchronised colour, depth and calibration messages, received only while somebody wants them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import CameraInfo, Image
+
+from spatialpin_ros.config import CameraConfig
+from spatialpin_ros.conversions import seconds
+from spatialpin_ros.errors import CameraFrameError
+from spatialpin_ros.nodes.qos import SENSOR
+from spatialpin_ros.nodes.support import now_s
+from spatialpin_ros.nodes.synchronizer import ApproximateSynchronizer
+
+CLOCKS_DISAGREE_S = 5.0
+WATCH_PERIOD_S = 0.1
+STREAMS: tuple[tuple[str, Any], ...] = (("color", Image), ("depth", Image), ("camera_info", CameraInfo))
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """Three messages of one moment."""
+
+    color: Image
+    depth: Image
+    info: CameraInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    future: Future[Any]
+    since_s: float
+    deadline_s: float
+
+
+class FrameSource:
+    """Subscribes to a camera while a frame is awaited, or always when somebody watches.
+
+    Everything here runs on the executor's thread.
+
+    Args:
+        node: its clock tells whether a frame is newer than a request.
+        camera: whose topics.
+        slop_s: largest difference between the stamps of one frame.
+        on_frame: told every frame while `always`.
+        always: keep the subscriptions open.
+    """
+
+    def __init__(
+        self, node: Node, camera: CameraConfig, slop_s: float, on_frame: Callable[[RawFrame], None], *, always: bool
+    ) -> None:
+        self._node, self._topics, self._slop_s = node, camera.topics, slop_s
+        self._on_frame, self._always = on_frame, always
+        self._group = ReentrantCallbackGroup()
+        self._sync = ApproximateSynchronizer(len(STREAMS), slop_s, self._receive)
+        self._subscriptions: list[Any] = []
+        self._waiting: list[_Waiting] = []
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._watchdog = node.create_timer(WATCH_PERIOD_S, self._watch, callback_group=self._group, clock=steady)
+        self._watchdog.cancel()
+        if always:
+            self._open()
+
+    def _open(self) -> None:
+        if self._subscriptions:
+            return
+        self._sync.clear()
+        for index, (key, kind) in enumerate(STREAMS):
+            subscription = self._node.create_subscription(
+                kind, self._topics[key], self._adder(index), SENSOR, callback_group=self._group
+            )
+            self._subscriptions.append(subscription)
+
+    def _adder(self, index: int) -> Callable[[Any], None]:
+        return lambda message: self._sync.add(index, seconds(message.header.stamp), message)
+
+    def _close(self) -> None:
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    async def next(self, timeout_s: float) -> RawFrame:
+        """Wait for a frame that was taken after this call.
+
+        Raises:
+            CameraFrameError: when none comes in time; says which topic is silent.
+        """
+        future: Future[Any] = Future(executor=self._node.executor)
+        self._waiting.append(_Waiting(future, now_s(self._node), time.monotonic() + timeout_s))
+        self._open()
+        self._watchdog.reset()
+        frame: RawFrame = await future  # type: ignore[assignment]
+        return frame
+
+    def _receive(self, color: Image, depth: Image, info: CameraInfo) -> None:
+        frame, stamp_s = RawFrame(color, depth, info), seconds(color.header.stamp)
+        # Where camera and node do not share a clock, arrival after the request is all that can be asked for.
+        foreign = abs(now_s(self._node) - stamp_s) > CLOCKS_DISAGREE_S
+        served = [entry for entry in self._waiting if foreign or stamp_s >= entry.since_s]
+        self._waiting = [entry for entry in self._waiting if entry not in served]
+        for entry in served:
+            entry.future.set_result(frame)
+        if self._always:
+            self._on_frame(frame)
+
+    def _watch(self) -> None:
+        late = [entry for entry in self._waiting if time.monotonic() > entry.deadline_s]
+        self._waiting = [entry for entry in self._waiting if entry not in late]
+        for entry in late:
+            entry.future.set_exception(CameraFrameError(self._silence()))
+        if not self._waiting:
+            self._watchdog.cancel()
+            if not self._always:
+                self._close()
+
+    def _silence(self) -> str:
+        counts = dict(zip((key for key, _ in STREAMS), self._sync.received, strict=True))
+        silent = [self._topics[key] for key, count in counts.items() if not count]
+        if silent:
+            return f"no frame came in time: nothing arrived on {', '.join(silent)}; is the camera running?"
+        return (
+            f"no frame came in time: messages arrived ({counts}), but none belonged together and was newer than the "
+            f"request; their stamps must differ by at most slop_s = {self._slop_s} s"
+        )

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planner node: turns a task into a plan in a process of its own and shows it before anything moves."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from geometry_msgs.msg import PoseArray
+from nav_msgs.msg import Path
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from spatialpin_interfaces.msg import Plan as PlanMsg
+from spatialpin_interfaces.msg import Scene as SceneMsg
+from spatialpin_interfaces.srv import PlanTask
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from spatialpin_ros.config import RobotConfig
+from spatialpin_ros.conversions import (
+    plan_failure_to_msg,
+    plan_to_markers,
+    plan_to_msg,
+    plan_to_path,
+    plan_to_trajectory,
+    scene_from_msg,
+    task_from_msg,
+    waypoints_to_msg,
+)
+from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError
+from spatialpin_ros.nodes.joint_states import JointStateMonitor
+from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
+from spatialpin_ros.nodes.qos import LATCHED
+from spatialpin_ros.nodes.support import Worker, now_s, run
+from spatialpin_ros.plan import Plan, PlanFailure
+from spatialpin_ros.planning import PlanningWorker, PlanOptions
+from spatialpin_ros.scene import Scene
+
+DESCRIPTION_SOURCES = ("auto", "topic", "config")
+PARAMETERS = (
+    ROBOT,
+    Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
+    Parameter("urdf_source", "auto", "auto: robot_description, else the robot's YAML.", choices=DESCRIPTION_SOURCES),
+    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
+    Parameter("robot_description_wait_s", 4.0, "How long auto waits for it before it takes the YAML's.", 0.0, 60.0),
+    Parameter("joint_states_timeout_s", 2.0, "Joint states older than this are not planned from [s].", 0.1, 60.0),
+    Parameter("scene_max_age_s", 120.0, "Scenes older than this are not planned in; 0: no limit [s].", 0.0, 1e6,
+              read_only=False),
+    Parameter("planner", "rrt_star", "Path planner: rrt_star, rrt_connect, informed_rrt_star, bit_star, prm_star.",
+              read_only=False),
+    Parameter("time_limit_s", 10.0, "Most time for one plan [s].", 0.1, 300.0, read_only=False),
+    Parameter("speed", 1.0, "Fraction of the joint velocity limits in free motions.", 0.01, 1.0, read_only=False),
+    Parameter("linear_speed", 0.5, "The same in straight motions.", 0.01, 1.0, read_only=False),
+    Parameter("seed", 0, "Of all random choices.", 0, 2**31 - 1, read_only=False),
+)  # fmt: skip
+
+
+class PlannerNode(Node):
+    """Serves ~/plan_task and ~/cancel; publishes ~/plan, ~/waypoints, ~/path, ~/trajectory and ~/markers."""
+
+    def __init__(self) -> None:
+        super().__init__("planner")
+        values = declare(self, PARAMETERS)
+        self._robot = RobotConfig.load(values["robot"])
+        self._scene: SceneMsg | None = None
+        self._cancel = threading.Event()
+        self._planning: PlanningWorker | None = None
+        self._urdf: str | None = None
+        self._worker = Worker(self, "planning")
+        self._joints = JointStateMonitor(self, self._robot, values["joint_states_timeout_s"])
+        self._plan_topic = self.create_publisher(PlanMsg, "~/plan", LATCHED)
+        self._waypoints_topic = self.create_publisher(PoseArray, "~/waypoints", LATCHED)
+        self._path_topic = self.create_publisher(Path, "~/path", LATCHED)
+        self._trajectory_topic = self.create_publisher(JointTrajectory, "~/trajectory", LATCHED)
+        self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
+        group = ReentrantCallbackGroup()
+        self.create_subscription(SceneMsg, values["scene_topic"], self._on_scene, LATCHED, callback_group=group)
+        self.create_service(PlanTask, "~/plan_task", self._plan_task, callback_group=group)
+        self.create_service(Trigger, "~/cancel", self._on_cancel, callback_group=group)
+        self._find_robot(values, group)
+
+    def _find_robot(self, values: dict[str, Any], group: ReentrantCallbackGroup) -> None:
+        source = values["urdf_source"]
+        if source == "config":
+            self._start(None)
+            return
+        topic = values["robot_description_topic"]
+        self.create_subscription(String, topic, lambda m: self._start(m.data), LATCHED, callback_group=group)
+        if source == "auto":
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            wait_s = max(values["robot_description_wait_s"], 0.001)
+            self._fallback = self.create_timer(wait_s, self._take_yaml, callback_group=group, clock=steady)
+
+    def _take_yaml(self) -> None:
+        self._fallback.cancel()
+        if self._planning is None:
+            self.get_logger().info(f"no robot_description: planning with {self._robot.urdf}")
+            self._start(None)
+
+    def _start(self, urdf: str | None) -> None:
+        """Warm a planning process for a robot up; another description replaces the one before."""
+        if self._planning is not None and urdf == self._urdf:
+            return
+        if self._planning is not None:
+            self._planning.close()
+        self._urdf, self._planning = urdf, PlanningWorker(self._robot, urdf)
+        self.get_logger().info(f"planning for '{self._robot.name}'")
+
+    def _on_scene(self, message: SceneMsg) -> None:
+        self._scene = message
+
+    def _on_cancel(self, _: Any, response: Any) -> Any:
+        self._cancel.set()
+        response.success = True
+        return response
+
+    async def _plan_task(self, request: Any, response: Any) -> Any:
+        self._cancel.clear()
+        try:
+            result = await self._worker.run(lambda: self._plan(request))
+        except SpatialPinError as error:
+            self.get_logger().warning(f"cannot plan: {error}")
+            response.message = str(error)
+            response.failure.message = str(error)
+            return response
+        if isinstance(result, PlanFailure):
+            self.get_logger().warning(f"no plan ({result.reason}): {result.message}")
+            response.message, response.failure = result.message, plan_failure_to_msg(result)
+            return response
+        response.success, response.plan = True, result
+        response.message = f"{len(result.stages)} stages"
+        return response
+
+    def _plan(self, request: Any) -> PlanMsg | PlanFailure:
+        """Plan and publish; runs on the worker's thread."""
+        if self._scene is None:
+            raise PerceptionError("there is no scene yet; call /scene/capture first")
+        if self._planning is None:
+            raise ExecutionError("no robot_description came yet; publish it, or set urdf_source to config")
+        scene, task = scene_from_msg(self._scene), task_from_msg(request.task)
+        stale = self._stale(scene)
+        if stale is not None:
+            return stale
+        plan = self._planning.plan(scene, task, self._joints.positions(), self._plan_options(), self._cancel)
+        return plan if isinstance(plan, PlanFailure) else self._publish(plan)
+
+    def _stale(self, scene: Scene) -> PlanFailure | None:
+        limit_s = float(self.get_parameter("scene_max_age_s").value or 0.0)
+        age_s = now_s(self) - scene.stamp_s
+        if limit_s == 0.0 or age_s <= limit_s:
+            return None
+        message = f"the scene is {age_s:.0f} s old (allowed {limit_s:.0f}); capture it again, ids may have changed"
+        return PlanFailure("stale_scene", "", message)
+
+    def _plan_options(self) -> PlanOptions:
+        names = ("planner", "time_limit_s", "speed", "linear_speed", "seed")
+        return PlanOptions(**{name: self.get_parameter(name).value for name in names})
+
+    def _publish(self, plan: Plan) -> PlanMsg:
+        stamp_s = now_s(self)
+        message = plan_to_msg(plan, stamp_s)
+        self._trajectory_topic.publish(plan_to_trajectory(plan, 0.0))
+        self._waypoints_topic.publish(waypoints_to_msg(plan.waypoints, plan.base_frame, stamp_s))
+        self._path_topic.publish(plan_to_path(plan, stamp_s))
+        self._markers_topic.publish(plan_to_markers(plan, stamp_s))
+        self._plan_topic.publish(message)
+        return message
+
+    def close(self) -> None:
+        self._cancel.set()
+        if self._planning is not None:
+            self._planning.close()
+        self._worker.close(timeout_s=1.0)
+
+
+def main() -> None:
+    run(PlannerNode)
+
+
+if __name__ == "__main__":
+    main()

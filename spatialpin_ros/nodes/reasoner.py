@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reasoner node: proposes tasks, understands requests and answers questions about the newest scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from spatialpin_interfaces.msg import Evidence
+from spatialpin_interfaces.msg import Scene as SceneMsg
+from spatialpin_interfaces.srv import AskScene, DescribeTask, ProposeTasks
+
+from spatialpin_ros.config import RobotConfig
+from spatialpin_ros.conversions import scene_from_msg, task_to_msg
+from spatialpin_ros.errors import (
+    AmbiguousNameError,
+    BackendError,
+    InfeasibleTaskError,
+    InvalidValueError,
+    SpatialPinError,
+    UnknownNameError,
+)
+from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
+from spatialpin_ros.nodes.qos import LATCHED
+from spatialpin_ros.nodes.support import Worker, run
+from spatialpin_ros.reasoning import Abilities, Answer, Proposals, backend_names, create_backend
+from spatialpin_ros.scene import Scene
+from spatialpin_ros.task import Task
+
+Result = TypeVar("Result")
+NO_SCENE = "there is no scene yet; call /scene/capture first"
+PARAMETERS = (
+    ROBOT,
+    Parameter("backend", "symbolic", "Reasoning back end.", choices=backend_names()),
+    Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
+    Parameter("max_tasks", 12, "Most tasks proposed when a request names no number.", 1, 100, read_only=False),
+    Parameter("seed", 0, "Of whatever the back end draws.", 0, 2**31 - 1, read_only=False),
+)
+
+
+class ReasonerNode(Node):
+    """Serves ~/propose_tasks, ~/describe_task and ~/ask."""
+
+    def __init__(self) -> None:
+        super().__init__("reasoner")
+        values = declare(self, PARAMETERS)
+        self._abilities = Abilities.from_robot(RobotConfig.load(values["robot"]))
+        self._backend = create_backend(values["backend"])
+        self._scene: SceneMsg | None = None
+        self._worker = Worker(self, "reasoner")
+        group = ReentrantCallbackGroup()
+        self.create_subscription(SceneMsg, values["scene_topic"], self._on_scene, LATCHED, callback_group=group)
+        self._serve(ProposeTasks, "~/propose_tasks", self._propose, group)
+        self._serve(DescribeTask, "~/describe_task", self._describe, group)
+        self._serve(AskScene, "~/ask", self._ask, group)
+        self.get_logger().info(f"reasoning with '{self._backend.name}' about {values['scene_topic']}")
+
+    def _serve(self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup) -> None:
+        self.create_service(kind, name, callback, callback_group=group)
+
+    def _on_scene(self, message: SceneMsg) -> None:
+        self._scene = message
+
+    async def _with_scene(self, job: Callable[[Scene], Result]) -> Result:
+        message = self._scene
+        if message is None:
+            raise _NoSceneError(NO_SCENE)
+        return await self._worker.run(lambda: job(scene_from_msg(message)))
+
+    async def _propose(self, request: Any, response: Any) -> Any:
+        count = request.max_tasks or int(self.get_parameter("max_tasks").value or 1)
+        seed = int(self.get_parameter("seed").value or 0)
+
+        def job(scene: Scene) -> Proposals:
+            return self._backend.propose(scene, self._abilities, max_tasks=count, seed=seed)
+
+        try:
+            proposals = await self._with_scene(job)
+        except SpatialPinError as error:
+            response.message = str(error)
+            return response
+        response.success = True
+        response.tasks = [task_to_msg(task) for task in proposals.tasks]
+        response.rejected = [str(item) for item in proposals.rejected]
+        response.message = f"{len(response.tasks)} tasks, {len(response.rejected)} ideas dropped"
+        return response
+
+    async def _describe(self, request: Any, response: Any) -> Any:
+        def job(scene: Scene) -> Task:
+            return self._backend.describe(scene, self._abilities, request.request)
+
+        try:
+            task = await self._with_scene(job)
+        except SpatialPinError as error:
+            response.reason, response.message = _reason(error), str(error)
+            response.candidates = list(_candidates(error))
+            return response
+        response.success, response.message, response.task = True, task.description, task_to_msg(task)
+        return response
+
+    async def _ask(self, request: Any, response: Any) -> Any:
+        def job(scene: Scene) -> Answer:
+            return self._backend.answer(scene, request.question)
+
+        try:
+            answer = await self._with_scene(job)
+        except SpatialPinError as error:
+            response.reason, response.text = _reason(error), str(error)
+            return response
+        response.success, response.text, response.unit = True, answer.text, answer.unit
+        response.has_value, response.value = answer.value is not None, float(answer.value or 0.0)
+        response.evidence = Evidence(
+            object_ids=list(answer.object_ids), program=answer.program, frame=answer.frame
+        )
+        return response
+
+    def close(self) -> None:
+        self._worker.close(timeout_s=1.0)
+        self._backend.close()
+
+
+class _NoSceneError(SpatialPinError):
+    """Nothing was captured yet."""
+
+
+def _reason(error: SpatialPinError) -> str:
+    kinds: tuple[tuple[type[SpatialPinError], str], ...] = (
+        (UnknownNameError, "unknown_name"),
+        (AmbiguousNameError, "ambiguous_name"),
+        (_NoSceneError, "no_scene"),
+        (BackendError, "backend"),
+        (InfeasibleTaskError, "infeasible"),
+        (InvalidValueError, "no_scene"),
+    )
+    return next((reason for kind, reason in kinds if isinstance(error, kind)), "not_understood")
+
+
+def _candidates(error: SpatialPinError) -> tuple[str, ...]:
+    if isinstance(error, UnknownNameError):
+        return error.available
+    return error.matches if isinstance(error, AmbiguousNameError) else ()
+
+
+def main() -> None:
+    run(ReasonerNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scene node: turns camera frames into scenes, on request or at a rate."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from sensor_msgs.msg import Image, PointCloud2
+from spatialpin_interfaces.msg import Scene as SceneMsg
+from spatialpin_interfaces.srv import CaptureScene
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from spatialpin_ros.camera import CameraFrame
+from spatialpin_ros.config import CameraConfig
+from spatialpin_ros.conversions import (
+    camera_frame_from_msgs,
+    color_to_msg,
+    scene_to_cloud,
+    scene_to_markers,
+    scene_to_msg,
+    transform_to_msg,
+)
+from spatialpin_ros.errors import SpatialPinError
+from spatialpin_ros.nodes.camera_pose import SOURCES, CameraPose
+from spatialpin_ros.nodes.frames import FrameSource, RawFrame
+from spatialpin_ros.nodes.parameters import CAMERA, Parameter, declare
+from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.support import Worker, run
+from spatialpin_ros.perception import PerceptionOptions, reconstruct
+from spatialpin_ros.perception.annotate import annotate
+from spatialpin_ros.scene import Scene
+
+PARAMETERS = (
+    CAMERA,
+    Parameter("slop_s", 0.02, "Largest difference between the stamps of colour, depth and camera_info [s].", 0.0, 1.0),
+    Parameter("capture_timeout_s", 10.0, "Longest wait for a frame when a request names none [s].", 0.1, 600.0),
+    Parameter("rate_hz", 0.0, "Scenes per second without being asked; 0: only on ~/capture [Hz].", 0.0, 30.0),
+    Parameter("rectified", False, "The images are rectified already: use P of camera_info and ignore D."),
+    Parameter("pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES),
+    Parameter("publish_image", True, "Publish the image with the objects drawn on it on ~/image.", read_only=False),
+)
+
+
+class SceneNode(Node):
+    """Serves ~/capture and publishes ~/scene, ~/points, ~/markers, ~/image and the objects' frames on /tf."""
+
+    def __init__(self) -> None:
+        super().__init__("scene")
+        values = declare(self, PARAMETERS)
+        self._camera = CameraConfig.load(values["camera"])
+        self._options = PerceptionOptions(workspace=self._camera.workspace)
+        self._rectified: bool = values["rectified"]
+        self._timeout_s: float = values["capture_timeout_s"]
+        self._pose = CameraPose(self, self._camera, values["pose_source"])
+        self._worker = Worker(self, "perception")
+        self._busy = False
+        self._period_s = 1.0 / values["rate_hz"] if values["rate_hz"] else 0.0
+        self._next_s = 0.0
+        self._scene_topic = self.create_publisher(SceneMsg, "~/scene", LATCHED)
+        self._points_topic = self.create_publisher(PointCloud2, "~/points", LATCHED)
+        self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
+        self._image_topic = self.create_publisher(Image, "~/image", LATCHED)
+        self._tf_topic = self.create_publisher(TFMessage, "/tf", RELIABLE)
+        always = self._period_s > 0.0
+        self._frames = FrameSource(self, self._camera, values["slop_s"], self._watch, always=always)
+        self.create_service(CaptureScene, "~/capture", self._capture, callback_group=ReentrantCallbackGroup())
+        self.get_logger().info(f"ready: camera '{self._camera.name}' on {self._camera.topics['color']}")
+
+    async def _capture(self, request: Any, response: Any) -> Any:
+        try:
+            raw = await self._frames.next(request.timeout_s if request.timeout_s > 0.0 else self._timeout_s)
+            response.scene = await self._worker.run(lambda: self._reconstruct(raw))
+        except SpatialPinError as error:
+            self.get_logger().warning(f"capture failed: {error}")
+            response.success, response.message = False, str(error)
+            return response
+        names = [item.name for item in response.scene.objects]
+        response.success, response.message = True, f"{len(names)} objects: {', '.join(names) or 'none'}"
+        return response
+
+    def _watch(self, raw: RawFrame) -> None:
+        """Rebuild the scene at the rate asked for; a frame that comes while one is in work is left out."""
+        if self._busy or time.monotonic() < self._next_s:
+            return
+        self._busy, self._next_s = True, time.monotonic() + self._period_s
+
+        def job() -> None:
+            try:
+                self._reconstruct(raw)
+            except SpatialPinError as error:
+                self.get_logger().warning(f"no scene: {error}", throttle_duration_sec=5.0)
+            finally:
+                self._busy = False
+
+        self._worker.submit(job)
+
+    def _reconstruct(self, raw: RawFrame) -> SceneMsg:
+        """Rebuild and publish a scene; runs on the worker's thread."""
+        base_T_camera = self._pose.lookup(raw.color.header.frame_id)
+        frame = camera_frame_from_msgs(
+            raw.color, raw.depth, raw.info, base_T_camera, self._camera.base_frame, rectified=self._rectified
+        )
+        scene = reconstruct(frame, self._options)
+        message = scene_to_msg(scene)
+        self._scene_topic.publish(message)
+        self._worker.submit(lambda: self._show(frame, scene))
+        return message
+
+    def _show(self, frame: CameraFrame, scene: Scene) -> None:
+        """Publish what people look at, after what the other nodes wait for."""
+        self._points_topic.publish(scene_to_cloud(scene))
+        self._markers_topic.publish(scene_to_markers(scene))
+        transforms = [
+            transform_to_msg(scene.base_frame, f"object_{item.id}", item.box.pose, scene.stamp_s)
+            for item in scene.objects
+        ]
+        self._tf_topic.publish(TFMessage(transforms=transforms))
+        if self.get_parameter("publish_image").value:
+            self._image_topic.publish(color_to_msg(annotate(frame, scene), frame.camera_frame, frame.stamp_s))
+
+    def close(self) -> None:
+        self._worker.close(timeout_s=2.0)
+
+
+def main() -> None:
+    run(SceneNode)
+
+
+if __name__ == "__main__":
+    main()

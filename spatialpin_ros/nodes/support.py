@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every node needs: quiet starts and ends, long work on a worker thread, and calls from such a thread."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import rclpy
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from spatialpin_ros.errors import ExecutionError, SpatialPinError
+from spatialpin_ros.execution import StopSignal
+
+Result = TypeVar("Result")
+POLL_S = 0.02
+
+
+class ClosingNode(Protocol):
+    """A node with threads or processes of its own to end."""
+
+    def close(self) -> None: ...
+
+
+def run(make: Callable[[], Any]) -> None:
+    """Make a node and spin it until it is interrupted; the body of every `main`.
+
+    A node that cannot start, for example because of a bad parameter, ends with one clear line and exit status 1.
+    """
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
+    status = 0
+    try:
+        node = make()
+    except SpatialPinError as error:
+        get_logger("spatialpin_ros").fatal(str(error))
+        status = 1
+    else:
+        _spin(node)
+    rclpy.try_shutdown()
+    sys.exit(status)
+
+
+def _spin(node: Any) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        node.get_logger().debug("interrupted")
+    finally:
+        node.close()
+        executor.shutdown(timeout_sec=1.0)
+
+
+class Worker:
+    """One thread for a node's long jobs, one job at a time, in order.
+
+    Callbacks of the executor `await run(job)`; meanwhile the executor serves others.
+    """
+
+    def __init__(self, node: Node, name: str) -> None:
+        self._node = node
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # the worker's boundary: one bad job must not end the others
+                self._node.get_logger().error(f"{self._thread.name}: {error!r}")
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Queue a job whose result nobody awaits; what it raises is logged."""
+        self._jobs.put(job)
+
+    async def run(self, job: Callable[[], Result]) -> Result:
+        """Run a job on the thread and return what it returns or raise what it raises."""
+        done: Future[Any] = Future(executor=self._node.executor)
+        self._jobs.put(lambda: resolve(done, job))
+        result: Result = await done  # type: ignore[assignment]
+        return result
+
+    def close(self, timeout_s: float = 3.0) -> None:
+        """End the thread after the job that runs; queued jobs still run."""
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+
+
+def resolve(done: Future[Any], job: Callable[[], Any]) -> None:
+    """Run a job and complete a future with its result or exception, waking the executor that awaits it."""
+    try:
+        value = job()
+    except Exception as error:  # the worker's boundary: whoever awaits the future gets it
+        done.set_exception(error)
+    else:
+        done.set_result(value)
+    wake(done)
+
+
+def wake(done: Future[Any]) -> None:
+    """Make the executor look at the coroutine that awaits a future which was completed by another thread."""
+    done.add_done_callback(lambda _: None)
+
+
+def wait_for(future: Future[Any], timeout_s: float, what: str, cancel: StopSignal | None = None) -> Any:
+    """Wait on a worker thread for a future that the executor's thread completes.
+
+    Raises:
+        ExecutionError: when it is not completed in time, or `cancel` is set first.
+    """
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    deadline = time.monotonic() + timeout_s
+    while not done.wait(POLL_S):
+        if cancel is not None and cancel.is_set():
+            raise ExecutionError(f"gave up waiting for {what}: cancelled")
+        if time.monotonic() > deadline:
+            raise ExecutionError(f"{what} did not answer within {timeout_s:.1f} s; is its node running?")
+    return future.result()
+
+
+class ServiceCaller:
+    """Calls one service from a worker thread."""
+
+    def __init__(self, node: Node, kind: Any, name: str) -> None:
+        self.name = name
+        self._client: Any = node.create_client(kind, name, callback_group=ReentrantCallbackGroup())
+
+    def __call__(self, request: Any, timeout_s: float, cancel: StopSignal | None = None) -> Any:
+        """Call and return the response; raises ExecutionError when there is no answer in time."""
+        if not self._client.wait_for_service(min(timeout_s, 10.0)):
+            raise ExecutionError(f"service {self.name} is not there; is its node running?")
+        future = self._client.call_async(request)
+        try:
+            return wait_for(future, timeout_s, f"service {self.name}", cancel)
+        except ExecutionError:
+            self._client.remove_pending_request(future)
+            raise
+
+
+def now_s(node: Node) -> float:
+    """Time of the node's clock, which is simulated time with use_sim_time [s]."""
+    return float(node.get_clock().now().nanoseconds) * 1e-9
