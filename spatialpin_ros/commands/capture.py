@@ -25,7 +25,8 @@ from spatialpin_ros.serialization import write_atomically
 def capture(
     color: Annotated[Path | None, typer.Option(help="Colour image (PNG or JPEG).", dir_okay=False)] = None,
     depth: Annotated[
-        Path | None, typer.Option(help="Depth aligned to it: 16-bit PNG in mm, or NPY in metres.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Depth aligned to it: 16-bit PNG in mm, or NPY in metres.", dir_okay=False),
     ] = None,
     intrinsics: Annotated[
         Path | None,

@@ -20,6 +20,7 @@ from spatialpin_ros.demo.account import Account, make_console
 from spatialpin_ros.demo.flow import RunOptions, run_once
 from spatialpin_ros.demo.workcell import Workcell
 from spatialpin_ros.report import RunRecord, write_report
+from spatialpin_ros.report.page import sentence
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _one(
     cell: Workcell, options: RunOptions, folder: Path, logs: Mapping[str, Path], account: Account
 ) -> RunRecord:
     run = dataclasses.replace(run_once(cell, options, account), logs=logs)
-    account.verdict(run.succeeded, run.verdict, run.explanation)
+    account.verdict(run.succeeded, run.verdict, sentence(run.explanation))
     with account.step("report") as step:
         step.note = str(write_report(folder, run))
     return run

@@ -122,7 +122,7 @@ class _Run:
         return by_preference(proposed.tasks)
 
     def _make_plan(self, task: Task) -> Plan | PlanFailure:
-        self._account.remark(f"task: {task.description}")
+        self._account.remark(task.description)
         with self._timed("plan") as step:
             plan = self._cell.plan(task)
             if isinstance(plan, Plan):

@@ -24,7 +24,7 @@ from spatialpin_ros.simulation.adapters import SimulatedArm, SimulatedGripper
 from spatialpin_ros.task import Task
 
 JOINT_GAP_S = 0.02
-IMAGE_GAP_S = 0.2
+IMAGE_GAP_S = 0.25
 
 
 class LocalWorkcell:
@@ -125,7 +125,7 @@ class LocalWorkcell:
             self.recorder.joints(now_s, states.names, states.positions.tolist(), states.velocities.tolist())
             self._joints_s = now_s
         if self._film and now_s - self._image_s >= IMAGE_GAP_S:
-            self.recorder.image(now_s, self.world.snapshot("overview", 640, 480))
+            self.recorder.image(now_s, self.world.snapshot("overview", 480, 360))
             self._image_s = now_s
 
     def close(self) -> None:

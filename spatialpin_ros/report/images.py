@@ -16,6 +16,7 @@ from spatialpin_ros.arrays import BoolArray, UInt8Array
 from spatialpin_ros.report.record import StageEvent, VideoFrame
 from spatialpin_ros.scene import Scene, SceneObject
 
+VIVID = 70  # difference between a pixel's strongest and weakest channel
 GIF_LIMIT_BYTES = 8_000_000
 
 
@@ -150,7 +151,7 @@ def animation(
     the run's own time.
     """
     data = b""
-    for width, most_frames, colors in ((560, 150, 128), (480, 110, 96), (400, 80, 64), (320, 50, 48)):
+    for width, most_frames, colors in ((640, 160, 160), (520, 110, 112), (400, 80, 64), (320, 50, 48)):
         data = _encode_gif(_thinned(video, most_frames), events, width, colors)
         if len(data) <= limit_bytes:
             break
@@ -186,15 +187,19 @@ def _encode_gif(video: Sequence[VideoFrame], events: Sequence[StageEvent], width
 
 
 def _shared_palette(pictures: Sequence[Image.Image], colors: int) -> Image.Image:
-    """One palette for all frames: what does not move then costs nothing."""
+    """One palette for all frames: what does not move then costs nothing.
+
+    Vivid pixels count as much as all others together, or the small bright objects would turn grey.
+    """
     chosen = [
         pictures[index] for index in np.unique(np.linspace(0, len(pictures) - 1, 6).round().astype(int))
     ]
-    sheet = Image.new("RGB", (chosen[0].width, sum(picture.height for picture in chosen)))
-    top = 0
-    for picture in chosen:
-        sheet.paste(picture, (0, top))
-        top += picture.height
+    pixels = np.concatenate([np.asarray(picture).reshape(-1, 3) for picture in chosen])
+    vivid = pixels[np.ptp(pixels.astype(np.int16), axis=1) > VIVID]
+    if len(vivid):
+        pixels = np.concatenate([pixels, np.resize(vivid, pixels.shape)])
+    rows = len(pixels) // chosen[0].width
+    sheet = Image.fromarray(pixels[: rows * chosen[0].width].reshape(rows, chosen[0].width, 3))
     return sheet.quantize(colors=colors, method=Image.Quantize.MEDIANCUT)
 
 

@@ -18,7 +18,12 @@ from spatialpin_ros.report.record import RunRecord
 from spatialpin_ros.scene import Scene
 
 TEMPLATES = Path(__file__).parent / "templates"
-UNITS = (("_m", "mm", 1000.0), ("_s", "s", 1.0), ("_rad", "deg", 180.0 / np.pi), ("_n", "N", 1.0))
+UNITS = (
+    ("_m", "mm", 1000.0, ".1f"),
+    ("_s", "s", 1.0, ".3g"),
+    ("_rad", "deg", 180.0 / np.pi, ".1f"),
+    ("_n", "N", 1.0, ".1f"),
+)
 
 
 def render(
@@ -38,6 +43,8 @@ def render(
     kinds = ("camera", "camera_after", "animation", "top_view", "positions", "velocities")
     return environment.get_template("index.html.jinja2").render(
         run=run,
+        explanation=sentence(run.explanation),
+        rationale=sentence(run.task.rationale) if run.task is not None else "",
         style=Markup((TEMPLATES / "style.css").read_text()),
         kicker=_kicker(run),
         mood=_mood(run),
@@ -54,10 +61,16 @@ def render(
 
 def quantity(name: str, value: float) -> tuple[str, str]:
     """Turn a metric such as ("horizontal_offset_m", 0.0031) into a readable ("horizontal offset", "3.1 mm")."""
-    for suffix, unit, factor in UNITS:
+    for suffix, unit, factor, style in UNITS:
         if name.endswith(suffix):
-            return name.removesuffix(suffix).replace("_", " "), f"{value * factor:.3g} {unit}"
+            return name.removesuffix(suffix).replace("_", " "), f"{value * factor:{style}} {unit}"
     return name.replace("_", " "), f"{value:.4g}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter and a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if not text or text[-1] in ".!?" else ".")
 
 
 def _kicker(run: RunRecord) -> str:
