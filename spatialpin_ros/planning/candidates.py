@@ -26,7 +26,7 @@ from spatialpin_ros.scene import SceneObject
 
 _UP = np.array([0.0, 0.0, 1.0])
 _SHORTER = (1.0, 0.5)
-_BATCH, _TOGETHER, _BRANCHES = 8, 3, 2
+_BATCH, _TOGETHER, _BRANCHES, _FEW_SEEDS = 8, 3, 2, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +36,14 @@ class Candidate:
     Args:
         approach: from the pre-grasp to the grasp; lift: from the grasp upwards.
         lower: from above the place to the place; retreat: from the place back along the approach; None for a pick.
+        padding_m: distance to neighbours that its straight motions keep.
         cost: estimate of the joint-space way still to be planned, less what the scores are worth [rad].
     """
 
     grasp: Grasp
     approach: FloatArray
     lift: FloatArray
+    padding_m: float
     place: PlacePose | None = None
     lower: FloatArray | None = None
     retreat: FloatArray | None = None
@@ -112,13 +114,14 @@ class CandidateSearch:
         """Candidates in the order in which to try them; each is tested only when it is asked for.
 
         Grasps are taken in batches, and of each batch the few nearest at a time go on to the place poses. A
-        batch that leads nowhere gets a second round with more seeds for the inverse kinematics.
+        batch that leads nowhere gets further rounds: nearer to the neighbours, then with more seeds for the
+        inverse kinematics.
         """
         source = iter(grasps)
         while batch := list(islice(source, _BATCH)):
-            for few_seeds in (True, False):
+            for padding_m, options in self._rounds():
                 found = False
-                picks = sorted(self._picks(batch, few_seeds=few_seeds), key=lambda pick: pick.cost)
+                picks = sorted(self._picks(batch, padding_m, options), key=lambda pick: pick.cost)
                 for first in range(0, len(picks), _TOGETHER):
                     if self.stopped():
                         return
@@ -129,41 +132,53 @@ class CandidateSearch:
                 if found:
                     break
 
-    def touch_world(self, opening_m: float) -> CollisionWorld:
+    def _rounds(self) -> list[tuple[float, ik.IkOptions]]:
+        preferred, accepted = self.options.neighbour_padding_m
+        thorough = self.options.ik
+        quick = replace(thorough, seeds=min(_FEW_SEEDS, thorough.seeds))
+        return [(preferred, quick), (accepted, quick), (accepted, thorough)]
+
+    def touch_world(self, opening_m: float, padding_m: float) -> CollisionWorld:
         """The world for straight motions of the open, empty hand."""
         return self.world.derive(
-            obstacles=self.obstacles, width_m=opening_m, padding_m=self.options.touch_padding_m
+            obstacles=self.obstacles, width_m=opening_m, padding_m=padding_m, near=self._near()
         )
 
-    def held_world(self, grasp: Grasp, padding_m: float, allowed: tuple[str, ...] = ()) -> CollisionWorld:
-        """The world with the object in the hand; it may touch the named supports."""
-        pairs = [(self.item.id, name) for name in allowed]
+    def held_world(self, grasp: Grasp, padding_m: float, allowed: str = "") -> CollisionWorld:
+        """The world with the object in the hand; it may touch `allowed`, and the hand come near to that."""
         width = min(grasp.width_m, self.robot.config.gripper.max_width_m)
-        return self.world.attach(
-            self.item.id, grasp.object_T_tcp.inverse(), width_m=width, allowed=pairs, padding_m=padding_m
+        return self.world.derive(obstacles=self.obstacles).attach(
+            self.item.id,
+            grasp.object_T_tcp.inverse(),
+            width_m=width,
+            padding_m=padding_m,
+            allowed=[(self.item.id, allowed)] if allowed else (),
+            near={allowed: self.options.touch_padding_m} if allowed else {},
         )
 
-    def placed_world(self, object_pose: Pose, opening_m: float) -> CollisionWorld:
+    def placed_world(self, object_pose: Pose, opening_m: float, padding_m: float) -> CollisionWorld:
         """The world after release, the object standing at its place."""
         moved = tuple(
             body.moved_to(object_pose) if body.name == self.item.id else body for body in self.obstacles
         )
-        return self.world.derive(obstacles=moved, width_m=opening_m, padding_m=self.options.touch_padding_m)
+        return self.world.derive(obstacles=moved, width_m=opening_m, padding_m=padding_m, near=self._near())
 
-    def _picks(self, grasps: list[Grasp], *, few_seeds: bool) -> list[Candidate]:
-        options = replace(self.options.ik, seeds=min(6, self.options.ik.seeds)) if few_seeds else self.options.ik
+    def _near(self) -> dict[str, float]:
+        return dict.fromkeys((self.item.id, self.support, self.target), self.options.touch_padding_m)
+
+    def _picks(self, grasps: list[Grasp], padding_m: float, options: ik.IkOptions) -> list[Candidate]:
         poses = [grasp.base_T_tcp for grasp in grasps]
         solutions = ik.solve(self.robot, poses, self.start, self.rng, options)
         solved = {solution.index for solution in solutions}
         for index, grasp in enumerate(grasps):
-            if index not in solved and not few_seeds:
+            if index not in solved and options.seeds == self.options.ik.seeds:
                 self.failures.add(
                     grasp.name, "grasp", "ik", f"no joint positions reach {_where(grasp.base_T_tcp)}"
                 )
         found: list[Candidate] = []
         for opening in sorted({grasp.opening_m for grasp in grasps}):
             mine = [solution for solution in solutions if grasps[solution.index].opening_m == opening]
-            found += self._approaches(self.touch_world(opening), grasps, mine) if mine else []
+            found += self._approaches(self.touch_world(opening, padding_m), grasps, mine) if mine else []
         return found
 
     def _approaches(
@@ -189,13 +204,13 @@ class CandidateSearch:
                 self._fell(grasp.name, "approach", line)
                 continue
             cost = float(np.linalg.norm(line.path[-1] - self.start)) - grasp.score
-            found.append(Candidate(grasp, line.path[::-1].copy(), q[:0], cost=cost))
+            found.append(Candidate(grasp, line.path[::-1].copy(), q[:0], world.padding_m, cost=cost))
         return found
 
     def _lifts(self, picks: list[Candidate]) -> list[Candidate]:
         found: list[Candidate] = []
         for pick in picks:
-            world = self.held_world(pick.grasp, self.options.touch_padding_m, (self.support,))
+            world = self.held_world(pick.grasp, pick.padding_m, self.support)
             line = self._upwards(world, pick.approach[::-1], self.options.approach_m, self.options.lift_m)
             if line:
                 found.append(replace(pick, lift=line.path))
@@ -253,13 +268,15 @@ class CandidateSearch:
         if candidate.place is None or candidate.lower is None:
             return None
         joints = candidate.lower[-1]
-        released = self.placed_world(candidate.place.object_pose, candidate.grasp.opening_m)
+        released = self.placed_world(
+            candidate.place.object_pose, candidate.grasp.opening_m, candidate.padding_m
+        )
         rotations, _ = self.robot.tcp_batch(joints[None])
         retreat = self._lines(released, joints[None], -rotations[:, :, 2], self.options.retreat_m)[0]
         if not retreat:
             self._fell(candidate.name, "retreat", retreat)
             return None
-        world = self.held_world(candidate.grasp, self.options.touch_padding_m, (self.target,))
+        world = self.held_world(candidate.grasp, candidate.padding_m, self.target)
         above = self._upwards(world, retreat.path, self.options.retreat_m, self.options.lower_m)
         if not above:
             self._fell(candidate.name, "place", above)

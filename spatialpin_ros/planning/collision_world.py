@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -45,6 +45,7 @@ class CollisionWorld:
         width_m: opening of the gripper.
         held: what the hand holds.
         padding_m: least distance of robot and held object to every obstacle but the workspace walls.
+        near: other least distances, by obstacle name [m].
         allowed: pairs of names (link, obstacle or held object) that may touch.
         counters: to count into.
         step_rad: resolution of `motion` and `path`, Euclidean joint distance between checked states [rad].
@@ -58,12 +59,14 @@ class CollisionWorld:
         width_m: float,
         held: Held | None = None,
         padding_m: float = 0.005,
+        near: Mapping[str, float] | None = None,
         allowed: Iterable[tuple[str, str]] = (),
         counters: Counters | None = None,
         step_rad: float = 0.05,
     ) -> None:
         self.robot, self.obstacles, self.held = robot, obstacles, held
         self.width_m, self.padding_m, self.step_rad = width_m, padding_m, step_rad
+        self.near = dict(near or {})
         self.allowed = frozenset(tuple(sorted(pair)) for pair in allowed)
         self.counters = counters or Counters()
         self.names = (
@@ -72,7 +75,7 @@ class CollisionWorld:
             *(item.name for item in obstacles),
         )
         self._geometry = self._build_geometry()
-        self._margins = np.where(self._padded(), padding_m, 0.0)
+        self._margins = self._margin_matrix()
         self._pool = _PoolClass(robot.model, self._geometry, 1)
         for data in self._pool.getGeometryDatas():
             data.setSecurityMargins(self._geometry, self._margins, True, True)
@@ -85,6 +88,7 @@ class CollisionWorld:
             "width_m": self.width_m,
             "held": self.held,
             "padding_m": self.padding_m,
+            "near": self.near,
             "allowed": self.allowed,
             "counters": self.counters,
             "step_rad": self.step_rad,
@@ -200,11 +204,15 @@ class CollisionWorld:
             matrix.T[both] = False
         return matrix
 
-    def _padded(self) -> BoolArray:
+    def _margin_matrix(self) -> FloatArray:
+        """Least distance of each pair of bodies [m]; none between links, nor to walls."""
         total, first = len(self.names), len(self.names) - len(self.obstacles)
-        padded = np.zeros((total, total), dtype=bool)
-        padded[:first, first:] = [item.kind != "wall" for item in self.obstacles]
-        return padded
+        margins = np.zeros((total, total))
+        margins[:first, first:] = [
+            0.0 if item.kind == "wall" else self.near.get(item.name, self.padding_m)
+            for item in self.obstacles
+        ]
+        return margins
 
 
 def densify(waypoints: FloatArray, step_rad: float) -> FloatArray:

@@ -91,7 +91,7 @@ class MotionMaker:
 
     def _least_padding(self, world: CollisionWorld, start: FloatArray) -> CollisionWorld:
         """Without padding when the arm already stands nearer to something than that."""
-        return world if world.valid(start) else world.derive(padding_m=0.0)
+        return world if world.valid(start) else world.derive(padding_m=0.0, near={})
 
     def _stricter(
         self, world: CollisionWorld, start: FloatArray, goal: FloatArray, attempt: int

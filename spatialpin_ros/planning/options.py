@@ -26,7 +26,8 @@ class PlanOptions:
         first_path_s: most time for the first path of one motion [s].
         improve_s, improve_edges: budget for shortening one motion [s, edge checks]; see PathOptions.
         padding_m: least distance to everything in free motions [m].
-        touch_padding_m: the same in straight motions next to the object and its support [m].
+        neighbour_padding_m: the same in straight motions, preferred and, where nothing else works, accepted [m].
+        touch_padding_m: least distance of the open hand to the object it takes and to its support [m].
         approach_m, lift_m, lower_m, retreat_m: lengths of the straight motions; where one does not fit, half of
             it is tried [m].
         speed, linear_speed: fraction of the joint velocity limits in free and in straight motions.
@@ -42,6 +43,7 @@ class PlanOptions:
     improve_s: float = 0.05
     improve_edges: int = 120
     padding_m: float = 0.005
+    neighbour_padding_m: tuple[float, float] = (0.004, 0.001)
     touch_padding_m: float = 0.001
     approach_m: float = 0.10
     lift_m: float = 0.10

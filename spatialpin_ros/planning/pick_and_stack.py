@@ -296,9 +296,9 @@ class _Pair:
         """Plan and time every motion of a candidate; None when one fails, with the reason noted."""
         options = search.options
         grasp, place = candidate.grasp, candidate.place
-        opened = search.touch_world(grasp.opening_m)
-        free = opened.derive(padding_m=options.padding_m)
-        gripping = search.held_world(grasp, options.touch_padding_m, (search.support,))
+        opened = search.touch_world(grasp.opening_m, candidate.padding_m)
+        free = opened.derive(padding_m=options.padding_m, near={})
+        gripping = search.held_world(grasp, candidate.padding_m, search.support)
         stages = [self._grip("approach", grasp.opening_m, f"open the gripper for {item.name}")]
         plan: list[Any] = [
             ("approach", free, (self.start, candidate.approach[0]), "", f"move above {item.name}"),
@@ -309,8 +309,8 @@ class _Pair:
         if place is not None and candidate.lower is not None and candidate.retreat is not None:
             on = self._name_of(search.target)
             carrying = search.held_world(grasp, options.padding_m)
-            lowering = search.held_world(grasp, options.touch_padding_m, (search.target,))
-            released = search.placed_world(place.object_pose, grasp.opening_m)
+            lowering = search.held_world(grasp, candidate.padding_m, search.target)
+            released = search.placed_world(place.object_pose, grasp.opening_m, candidate.padding_m)
             plan += [
                 (
                     "transfer",
@@ -325,7 +325,9 @@ class _Pair:
             ]
             if self.home and options.return_home:
                 ahead = (candidate.retreat[-1], self.job.robot.config.home)
-                plan.append(("home", released.derive(padding_m=options.padding_m), ahead, "", "return home"))
+                plan.append(
+                    ("home", released.derive(padding_m=options.padding_m, near={}), ahead, "", "return home")
+                )
         return self._make(plan, stages, candidate)
 
     def _make(

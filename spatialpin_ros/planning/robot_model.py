@@ -34,7 +34,8 @@ class RobotModel:
 
     def __init__(self, config: RobotConfig, urdf: str | None = None) -> None:
         self.config = config
-        self.urdf, text = _load(config, urdf)
+        self.urdf, self.urdf_folder = _load(config, urdf)
+        text = prepare_urdf(self.urdf, self.urdf_folder)
         try:
             self.model = pin.buildModelFromXML(text)
             geometry = pin.buildGeomFromUrdfString(self.model, text, pin.GeometryType.COLLISION)
@@ -64,7 +65,9 @@ class RobotModel:
         self.collision_matrix = self._collision_matrix()
         gripper = self.gripper_links
         self.gripper_bodies: BoolArray = np.array([link in gripper for link in self.geometry_links])
-        self.moving_bodies: BoolArray = np.array([item.parentJoint > 0 for item in self.geometry.geometryObjects])
+        self.moving_bodies: BoolArray = np.array(
+            [item.parentJoint > 0 for item in self.geometry.geometryObjects]
+        )
 
     @property
     def dimension(self) -> int:
@@ -277,7 +280,7 @@ def _pair(first: str, second: str) -> tuple[str, str]:
     return (first, second) if first < second else (second, first)
 
 
-def _load(config: RobotConfig, urdf: str | None) -> tuple[str, str]:
+def _load(config: RobotConfig, urdf: str | None) -> tuple[str, Path | None]:
     folder: Path | None = None
     if config.urdf:
         path = resolve_uri(config.urdf) if urdf is None else _maybe(config.urdf)
@@ -288,7 +291,7 @@ def _load(config: RobotConfig, urdf: str | None) -> tuple[str, str]:
         raise InvalidValueError(
             f"robot '{config.name}': no URDF: give its text, or set 'urdf' in the robot's YAML"
         )
-    return urdf, prepare_urdf(urdf, folder)
+    return urdf, folder
 
 
 def _maybe(uri: str) -> Path | None:
