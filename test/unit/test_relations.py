@@ -73,7 +73,7 @@ def test_box_distance_agrees_with_bounded_least_squares(a, b):
 
 @given(objects)
 def test_a_box_overlaps_itself_and_not_its_copy_far_away(a):
-    far = OrientedBox(Pose(a.centre + [5.0, 0, 0], a.box.pose.quaternion), a.size)
+    far = OrientedBox(Pose(a.centre + np.array([5.0, 0.0, 0.0]), a.box.pose.quaternion), a.size)
     assert obb_overlap(a.box, a.box)
     assert not obb_overlap(a.box, far)
 
