@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from simulation_motions import grip, pointing_down, reach, standing
 
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.simulation import ArmErrorCode, GoalState, ObjectSpec, RecordingCamera, Workcell
 
 CUBE = (0.045, 0.045, 0.045)
@@ -84,9 +85,38 @@ def test_a_slippery_object_slips(workcell: Workcell) -> None:
 
 def test_an_opened_gripper_drops_what_it_held(workcell: Workcell) -> None:
     pick(workcell, standing("cube", CUBE, 0.5, 0.0))
+    workcell.run(4.0)
     grip(workcell, 0.04)
     workcell.run(0.5)
     assert workcell.world.truth().objects[0].box.bottom_z < 0.01
+
+
+def test_what_rests_on_a_lifted_object_comes_along(workcell: Workcell) -> None:
+    below, above = (
+        standing("box", (0.08, 0.04, 0.06), 0.5, 0.0, "below"),
+        standing("cube", (0.03,) * 3, 0.5, 0.0, "above"),
+    )
+    above = above.at(Pose(np.array([0.528, 0.0, 0.0755])))
+    workcell.world.reset(objects=[below, above])
+    workcell.arm.reset()
+    workcell.run(3.0)
+    reach(workcell, pointing_down((0.478, 0.0, 0.20)), 1.5)
+    reach(workcell, pointing_down((0.478, 0.0, 0.04)), 1.0)
+    grip(workcell, 0.0)
+    reach(workcell, pointing_down((0.478, 0.0, 0.14)), 1.5)
+    heights = [item.box.centre[2] for item in workcell.world.truth().objects]
+    np.testing.assert_allclose(heights, [0.13, 0.175], atol=0.006)
+
+
+def test_an_object_at_rest_yields_to_a_push(workcell: Workcell) -> None:
+    workcell.world.reset(objects=[standing("cube", (0.05,) * 3, 0.5, 0.0)])
+    workcell.arm.reset()
+    workcell.run(3.0)
+    grip(workcell, 0.0)
+    reach(workcell, pointing_down((0.5, -0.12, 0.10)), 1.5)
+    reach(workcell, pointing_down((0.5, -0.12, 0.02)), 1.0)
+    reach(workcell, pointing_down((0.5, 0.0, 0.02)), 1.5)
+    assert workcell.world.truth().objects[0].box.centre[1] > 0.02
 
 
 def test_a_recording_keeps_the_simulated_rate(workcell: Workcell, tmp_path: Path) -> None:
