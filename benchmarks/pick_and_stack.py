@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
 import tempfile
 import time
@@ -191,11 +192,18 @@ def main() -> int:
 
 @contextmanager
 def over_ros(options: argparse.Namespace) -> Iterator[tuple[Workcell, Callable[[], Truth]]]:
+    from std_srvs.srv import Trigger
+
     from spatialpin_ros.demo.graph import GraphOptions, running_graph
 
-    graph = GraphOptions(robot=options.robot, camera=options.camera)
+    graph = GraphOptions(robot=options.robot, camera=options.camera, film=options.failures is not None)
     with tempfile.TemporaryDirectory() as logs, running_graph(graph, Path(logs)) as (client, _):
-        yield client, client.true_boxes
+
+        def truth() -> Truth:
+            reply = client.call("/simulator/truth", Trigger, Trigger.Request(), 10.0)
+            return {name: OrientedBox.from_dict(box) for name, box in json.loads(reply.message).items()}
+
+        yield client, truth
 
 
 if __name__ == "__main__":

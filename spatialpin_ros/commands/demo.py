@@ -94,7 +94,9 @@ def _ros_cell(
     import_ros()
     from spatialpin_ros.demo.graph import GraphOptions, running_graph
 
-    options = GraphOptions(setting.robot, setting.camera, setting.backend, setting.gui, setting.domain)
+    options = GraphOptions(
+        setting.robot, setting.camera, setting.backend, setting.gui, setting.domain, film=True
+    )
     with account.step("nodes") as step:
         graph = running_graph(
             options, folder / "logs", lambda missing: step.show(f"waiting for {', '.join(missing)}")

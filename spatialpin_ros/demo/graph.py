@@ -26,6 +26,7 @@ class GraphOptions:
         backend: reasoning back end.
         gui: open the simulator's window.
         domain: ROS domain; None takes a free one.
+        film: record pictures of the executions.
     """
 
     robot: str = "panda"
@@ -33,6 +34,7 @@ class GraphOptions:
     backend: str = "symbolic"
     gui: bool = False
     domain: int | None = None
+    film: bool = False
 
 
 def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
@@ -78,11 +80,11 @@ def running_graph(
     domain = options.domain if options.domain is not None else free_domain()
     environment = node_environment(domain)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]
-    names = GraphNames(
-        joint_states=robot.controllers.joint_states, color=camera.topics["color"], film=camera.topics["color"]
-    )
+    names = GraphNames(joint_states=robot.controllers.joint_states, color=camera.topics["color"])
     with NodeProcesses(node_commands(options), environment, logs) as processes:
-        client = GraphClient(domain_id=domain, names=names, use_sim_time=True, health=processes.check)
+        client = GraphClient(
+            domain_id=domain, names=names, use_sim_time=True, film=options.film, health=processes.check
+        )
         try:
             client.wait_until_ready(READY_LIMIT_S, NEEDED, on_missing)
             yield client, processes

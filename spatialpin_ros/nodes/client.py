@@ -52,6 +52,7 @@ from spatialpin_ros.task import Task
 
 SLICE_S = 0.1
 CANCEL_LIMIT_S = 15.0
+ROUND_LIMIT_S = 1.0
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
@@ -79,7 +80,7 @@ class GraphNames:
     randomize: str = "/simulator/randomize"
     joint_states: str = "/joint_states"
     color: str = "/camera/color/image_raw"
-    film: str = "/camera/color/image_raw"
+    film: str = "/simulator/overview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class GraphClient:
         names: of the graph's interfaces.
         limits: on waiting.
         use_sim_time: tell time by /clock.
+        film: record the pictures of `names.film` while a plan is executed; the simulator renders them only then.
         health: called while waiting; raises when waiting is in vain, for example because a node died.
     """
 
@@ -115,11 +117,12 @@ class GraphClient:
         names: GraphNames | None = None,
         limits: Limits | None = None,
         use_sim_time: bool = False,
+        film: bool = False,
         health: Callable[[], None] = _healthy,
     ) -> None:
         self.names, self.limits = names or GraphNames(), limits or Limits()
         self.recorder = Recorder()
-        self._health = health
+        self._health, self._film = health, film
         self._context = Context()
         self._domain_id = domain_id
         rclpy.init(context=self._context, domain_id=domain_id)
@@ -128,6 +131,7 @@ class GraphClient:
             "spatialpin_client", context=self._context, parameter_overrides=overrides
         )
         self._scene: Scene | None = None
+        self._heard_stamp_s = -1.0
         self._color: Image | None = None
         self._subscribe()
         self._clients: dict[str, Any] = {}
@@ -142,8 +146,6 @@ class GraphClient:
         node.create_subscription(SceneMsg, names.scene, self._on_scene, LATCHED)
         node.create_subscription(JointState, names.joint_states, self._on_joints, qos_profile_sensor_data)
         node.create_subscription(Image, names.color, self._on_color, qos_profile_sensor_data)
-        if names.film != names.color:
-            node.create_subscription(Image, names.film, self._on_film, qos_profile_sensor_data)
 
     def _spin(self) -> None:
         try:
@@ -153,18 +155,16 @@ class GraphClient:
 
     def _on_scene(self, message: SceneMsg) -> None:
         self._scene = scene_from_msg(message)
+        self._heard_stamp_s = self._scene.stamp_s
 
     def _on_joints(self, message: JointState) -> None:
         self.recorder.joints(seconds(message.header.stamp), message.name, message.position, message.velocity)
 
     def _on_color(self, message: Image) -> None:
         self._color = message
-        if self.names.film == self.names.color:
-            self._on_film(message)
 
     def _on_film(self, message: Image) -> None:
-        if self.recorder.running:
-            self.recorder.image(seconds(message.header.stamp), color_from_msg(message))
+        self.recorder.image(seconds(message.header.stamp), color_from_msg(message))
 
     @property
     def now_s(self) -> float:
@@ -270,7 +270,14 @@ class GraphClient:
         if not reply.success:
             raise PerceptionError(reply.message)
         self._scene = scene_from_msg(reply.scene)
+        self._await_scene(self._scene.stamp_s)
         return self._scene
+
+    def _await_scene(self, stamp_s: float) -> None:
+        """Wait until the scene has gone round by its topic: the other nodes then have it too."""
+        deadline = time.monotonic() + ROUND_LIMIT_S
+        while self._heard_stamp_s < stamp_s - 1e-6 and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def image(self) -> UInt8Array | None:
         return None if self._color is None else color_from_msg(self._color)
@@ -335,10 +342,17 @@ class GraphClient:
     @contextmanager
     def _recorded(self, plan: Plan) -> Iterator[None]:
         self.recorder.begin(plan, self.now_s)
+        film = None
+        if self._film:
+            film = self._node.create_subscription(
+                Image, self.names.film, self._on_film, qos_profile_sensor_data
+            )
         try:
             yield
         finally:
             self.recorder.end(self.now_s)
+            if film is not None:
+                self._node.destroy_subscription(film)
 
     def _on_feedback(self, message: Any, on_progress: Callable[[Progress], None]) -> None:
         told, now_s = message.feedback, self.now_s

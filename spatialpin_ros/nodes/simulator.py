@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ AFTER_MOTION_S = 0.5
 
 
 class SimulatorNode(Node):
-    """Offers /clock, joint states, robot_description, camera, TF, controllers, ~/overview, ~/reset and ~/randomize."""
+    """Offers /clock, joint states, robot_description, camera, TF, controllers, ~/overview, ~/reset, ~/randomize, ~/truth."""
 
     def __init__(self) -> None:
         super().__init__("simulator")
@@ -79,6 +80,7 @@ class SimulatorNode(Node):
         group = ReentrantCallbackGroup()
         self.create_service(Trigger, "~/reset", self._reset, callback_group=group)
         self.create_service(RandomizeScene, "~/randomize", self._randomize, callback_group=group)
+        self.create_service(Trigger, "~/truth", self._truth, callback_group=group)
         self._describe()
         self._physics.start()
 
@@ -182,6 +184,13 @@ class SimulatorNode(Node):
             return response
         response.success, response.objects_placed = True, [item.name for item in objects]
         response.message = f"{len(objects)} objects"
+        return response
+
+    async def _truth(self, _: Any, response: Any) -> Any:
+        """Tell where every object really is, as JSON {id: box}: for benchmarks, which nothing of the flow reads."""
+        truth = await self._physics.ask(lambda cell: cell.world.truth())
+        response.success = True
+        response.message = json.dumps({item.spec.id: item.box.to_dict() for item in truth.objects})
         return response
 
     def close(self) -> None:
