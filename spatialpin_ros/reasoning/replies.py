@@ -33,16 +33,13 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _extract(text: str) -> Any:
     """The first JSON object in the text, alone, in a code fence or amid other words."""
-    decoder = json.JSONDecoder()
-    for start in [match.start() for match in re.finditer(r"\{", text)]:
+    failure = f"no JSON object in {text[:80]!r}"
+    for i, brace in enumerate(re.finditer(r"\{", text)):
         try:
-            return decoder.raw_decode(text, start)[0]
+            return json.JSONDecoder().raw_decode(text, brace.start())[0]
         except json.JSONDecodeError as error:
-            if start == text.find("{"):
-                failure = error
-    if "{" not in text:
-        raise ReplyFormatError(f"the reply holds no JSON object: {text:.80!r}", text)
-    raise ReplyFormatError(f"the reply is not valid JSON: {failure}", text)
+            failure = f"not valid JSON: {error}" if i == 0 else failure
+    raise ReplyFormatError(f"the reply cannot be read: {failure}", text)
 
 
 def _coerce(value: Any, schema: Mapping[str, Any]) -> Any:
