@@ -51,8 +51,8 @@ def thin(points: FloatArray, count: int) -> FloatArray:
     return points[:: max(1, -(-len(points) // count))]
 
 
-def _outline_cost(evidence: FloatArray, angles: FloatArray) -> FloatArray:
-    """(K,) mean capped distance of (N, 2) points to the tight rectangle at each of (K,) angles.
+def _outline_cost(evidence: FloatArray, weights: FloatArray, angles: FloatArray) -> FloatArray:
+    """(K,) weighted mean capped distance of (N, 2) points to the tight rectangle at each of (K,) angles.
 
     The closeness criterion of Zhang et al., "Efficient L-shape fitting for vehicle detection using laser scanners"
     (2017), with extents at quantiles and a robust cost.
@@ -67,10 +67,10 @@ def _outline_cost(evidence: FloatArray, angles: FloatArray) -> FloatArray:
         ordered = np.partition(along, (cut, -1 - cut), axis=1)
         np.minimum(cost, np.abs(along - ordered[:, cut, None]), out=cost)
         np.minimum(cost, np.abs(along - ordered[:, -1 - cut, None]), out=cost)
-    return np.asarray(cost.mean(axis=1))
+    return np.asarray(cost @ weights / weights.sum())
 
 
-def fit_rectangle(evidence: FloatArray, reach: FloatArray, spread_m: float) -> Rectangle:
+def fit_rectangle(evidence: FloatArray, weights: FloatArray, reach: FloatArray, spread_m: float) -> Rectangle:
     """Fit a rectangle to points on its outline.
 
     A scan over headings starts an alternation: assign points to sides, move each side to the L1 centre of its points
@@ -78,19 +78,20 @@ def fit_rectangle(evidence: FloatArray, reach: FloatArray, spread_m: float) -> R
 
     Args:
         evidence: (N, 2) points on the outline, N >= 3 [m].
+        weights: (N,) trust in each of them.
         reach: (M, 2) points inside or on it: where no evidence covers a side, it lies at the outermost of these.
         spread_m: how far evidence may lie from its side [m].
     """
-    few = thin(evidence, _SCAN_POINTS)
-    yaw = float(_COARSE_RAD[np.argmin(_outline_cost(few, _COARSE_RAD))])
+    few, few_weights = thin(evidence, _SCAN_POINTS), thin(weights, _SCAN_POINTS)
+    yaw = float(_COARSE_RAD[np.argmin(_outline_cost(few, few_weights, _COARSE_RAD))])
     fine = yaw + _FINE_RAD
-    yaw = float(fine[np.argmin(_outline_cost(few, fine))])
+    yaw = float(fine[np.argmin(_outline_cost(few, few_weights, fine))])
     origin = evidence.mean(axis=0)
     centred, everything = evidence - origin, np.concatenate([evidence, reach]) - origin
     bounds = _tight_bounds((centred @ _turn(yaw)).T, 1 + len(evidence) // 25)
     seen = np.zeros(4)
     for _ in range(_ALTERNATIONS):
-        bounds, seen, correction = _adjust(centred @ _turn(yaw), bounds, spread_m)
+        bounds, seen, correction = _adjust(centred @ _turn(yaw), weights, bounds, spread_m)
         yaw += correction
     local = (centred @ _turn(yaw)).T
     hidden = seen < _MIN_COVERED
@@ -101,7 +102,7 @@ def fit_rectangle(evidence: FloatArray, reach: FloatArray, spread_m: float) -> R
     size = np.maximum(bounds[[1, 3]] - bounds[[0, 2]], 0.002)
     centre = origin + _turn(yaw) @ (0.5 * (bounds[[0, 2]] + bounds[[1, 3]]))
     distance = np.abs(_gaps(local, bounds)).min(axis=0)
-    residual = float(np.minimum(distance, _CAP_M).mean())
+    residual = float(np.minimum(distance, _CAP_M) @ weights / weights.sum())
     return Rectangle(centre, size, yaw, residual, np.where(hidden, 0.0, np.minimum(seen, 1.0)))
 
 
@@ -123,7 +124,9 @@ def _gaps(local: FloatArray, bounds: FloatArray) -> FloatArray:
     return local[[0, 0, 1, 1]] - bounds[:, None]
 
 
-def _adjust(points: FloatArray, bounds: FloatArray, spread_m: float) -> tuple[FloatArray, FloatArray, float]:
+def _adjust(
+    points: FloatArray, weights: FloatArray, bounds: FloatArray, spread_m: float
+) -> tuple[FloatArray, FloatArray, float]:
     """One alternation on (N, 2) points in the rectangle's axes: bounds, coverage of the sides, turn to apply [rad]."""
     local = points.T
     gaps = _gaps(local, bounds)
@@ -135,7 +138,7 @@ def _adjust(points: FloatArray, bounds: FloatArray, spread_m: float) -> tuple[Fl
     side, error = side[near], error[near]
     # Along a side runs the other coordinate.
     along = np.where(side < 2, local[1, near], local[0, near])
-    weight = 1.0 / np.maximum(np.abs(error), _L1_CORE_M)
+    weight = weights[near] / np.maximum(np.abs(error), _L1_CORE_M)
     total = np.bincount(side, weight, 4)
     moved = bounds + np.bincount(side, weight * error, 4) / np.maximum(total, 1e-9)
     low, high = bounds[[2, 2, 0, 0]], bounds[[3, 3, 1, 1]]
@@ -162,14 +165,15 @@ def _covered(side: npt.NDArray[np.intp], place: FloatArray) -> FloatArray:
     return np.asarray(filled.mean(axis=1))
 
 
-def fit_circle(evidence: FloatArray, reach: FloatArray) -> Circle:
+def fit_circle(evidence: FloatArray, weights: FloatArray, reach: FloatArray) -> Circle:
     """Fit a circle to points on its outline: algebraic start (Kasa), then robust geometric Gauss-Newton.
 
     Args:
         evidence: (N, 2) points on the outline, N >= 3 [m].
+        weights: (N,) trust in each of them.
         reach: (M, 2) points that must lie inside or on it; they limit how large it can be.
     """
-    few = thin(evidence, _SCAN_POINTS)
+    few, trust = thin(evidence, _SCAN_POINTS), thin(weights, _SCAN_POINTS)
     origin = few.mean(axis=0)
     local = few - origin
     design = np.column_stack([2.0 * local, np.ones(len(local))])
@@ -183,7 +187,7 @@ def fit_circle(evidence: FloatArray, reach: FloatArray) -> Circle:
         distance = np.maximum(np.sqrt((offset**2).sum(axis=1)), 1e-6)
         error = distance - radius
         jacobian[:, :2] = -offset / distance[:, None]
-        scaled = jacobian / np.maximum(np.abs(error), 0.001)[:, None]
+        scaled = jacobian * (trust / np.maximum(np.abs(error), 0.001))[:, None]
         step = np.linalg.solve(scaled.T @ jacobian + ridge, -(scaled.T @ error))
         centre, radius = centre + step[:2], radius + float(step[2])
     distance = np.abs(np.sqrt(((local - centre) ** 2).sum(axis=1)) - radius)
@@ -191,5 +195,5 @@ def fit_circle(evidence: FloatArray, reach: FloatArray) -> Circle:
     seen = float((np.bincount(((angle + np.pi) * (12 / np.pi)).astype(np.intp), minlength=24) > 0).mean())
     extent = np.ptp(np.concatenate([few, reach]), axis=0).max(initial=0.0)
     fits = radius > 0.0 and 2.0 * radius < 1.35 * extent + 0.005
-    residual = float(np.minimum(distance, _CAP_M).mean()) if fits else np.inf
+    residual = float(np.minimum(distance, _CAP_M) @ trust / trust.sum()) if fits else np.inf
     return Circle(centre + origin, abs(radius), residual, seen)

@@ -21,6 +21,8 @@ from spatialpin_ros.perception.solids import (
 from spatialpin_ros.scene import Shape
 
 _FIT_POINTS = 300
+_OUTLINE_POINTS = 200
+_RIM_ERROR_M = 0.0008
 _MIN_EVIDENCE = 8
 _MAX_RADIUS_M = 0.25
 # A rounder model must explain the points this much better than the box before it is believed.
@@ -122,15 +124,20 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
 
 
 def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
-    outline = np.concatenate([thin(evidence.sides, 200), thin(evidence.rim, 200)])
+    sides, rim = thin(evidence.sides, _OUTLINE_POINTS), thin(evidence.rim, _OUTLINE_POINTS)
+    outline = np.concatenate([sides, rim])
+    # Rims do not feel the noise of depth; points on sides do.
+    weights = np.concatenate(
+        [np.full(len(sides), min(1.0, _RIM_ERROR_M / max(noise_m, 1e-6))), np.ones(len(rim))]
+    )
     floor = min(evidence.bottom_m, evidence.top_m - 0.004) - 0.02
     height = evidence.top_m - floor
     middle = 0.5 * (evidence.top_m + floor)
     if len(outline) < _MIN_EVIDENCE:
         return _bounding_prism(evidence, points, middle, height)
     spread = max(0.006, 4.0 * noise_m)
-    rectangle: Rectangle = fit_rectangle(outline, evidence.reach, spread)
-    circle: Circle = fit_circle(outline, evidence.reach)
+    rectangle: Rectangle = fit_rectangle(outline, weights, evidence.reach, spread)
+    circle: Circle = fit_circle(outline, weights, evidence.reach)
     if circle.residual_m < _CIRCLE_ADVANTAGE * rectangle.residual_m and circle.seen > 0.4:
         centre = np.array([*circle.centre, middle])
         residual = float(np.median(upright_cylinder_distance(points, centre, circle.radius, height)))

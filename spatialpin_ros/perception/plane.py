@@ -14,8 +14,8 @@ from spatialpin_ros.geometry import Pose
 
 _COARSE_M = 0.010
 _REFINEMENTS_M = (0.010, 0.007, 0.006)
-_SAMPLE = 1500
-_HYPOTHESES = 200
+_SAMPLE = 700
+_HYPOTHESES = 120
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from spatialpin_ros.perception.evidence import Evidence, find_borders, gather
 from spatialpin_ros.perception.foreground import foreground, workspace_window
 from spatialpin_ros.perception.grid import DepthGrid, TableGrid, smoothed
 from spatialpin_ros.perception.hidden import complete_hidden
+from spatialpin_ros.perception.merging import merge_under_riders
 from spatialpin_ros.perception.models import fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
 from spatialpin_ros.perception.plane import Plane, fit_plane, outline, table_pose
@@ -143,6 +144,7 @@ def find_regions(
     level = level_pixels(height, labels, grid.pixel_m, elevation_cos)
     patches, plateaus = find_plateaus(grid, height, labels, level)
     count, labels, tops = split_regions(grid, height, count, labels, patches, plateaus, 0.003 + 2.0 * noise_m)
+    count, labels, tops = merge_under_riders(labels, height, grid.camera.color, count, tops)
     clock.note("plateaus")
     doubtful = doubtful_pixels(labels, grid.camera.depth, 2.0 * step, _COLOR_REACH)
     doubtful |= _feet(labels, grid, options.min_height_m + 4.0 * noise_m)
