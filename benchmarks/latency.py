@@ -37,7 +37,7 @@ class Stopwatch:
         self._client = client
         self._heard = threading.Event()
         self._heard_s = 0.0
-        client.node.create_subscription(JointTrajectory, TRAJECTORY, self._on_trajectory, 1)
+        client.session.node.create_subscription(JointTrajectory, TRAJECTORY, self._on_trajectory, 1)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         if message.points and not self._heard.is_set():
@@ -48,7 +48,7 @@ class Stopwatch:
         """Seconds from the request to the first trajectory."""
         self._heard.clear()
         began_s = time.perf_counter()
-        reply = self._client.call(REQUEST, RequestTask, RequestTask.Request(request=request), LIMIT_S)
+        reply = self._client.session.call(REQUEST, RequestTask, RequestTask.Request(request=request), LIMIT_S)
         if not reply.accepted:
             raise SpatialPinError(f"the executor did not accept '{request}': {reply.message}")
         if not self._heard.wait(LIMIT_S):
@@ -71,7 +71,7 @@ def one(client: GraphClient, stopwatch: Stopwatch, seed: int) -> float:
     client.capture()
     request = request_for(client)
     seconds = stopwatch.time(request)
-    client.call(STOP, Trigger, Trigger.Request(), LIMIT_S)
+    client.session.call(STOP, Trigger, Trigger.Request(), LIMIT_S)
     print(f"seed {seed:3d}  {seconds * 1000:7.0f} ms  {request}", flush=True)
     return seconds
 

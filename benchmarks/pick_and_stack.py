@@ -200,7 +200,7 @@ def over_ros(options: argparse.Namespace) -> Iterator[tuple[Workcell, Callable[[
     with tempfile.TemporaryDirectory() as logs, running_graph(graph, Path(logs)) as (client, _):
 
         def truth() -> Truth:
-            reply = client.call("/simulator/truth", Trigger, Trigger.Request(), 10.0)
+            reply = client.session.call("/simulator/truth", Trigger, Trigger.Request(), 10.0)
             return {name: OrientedBox.from_dict(box) for name, box in json.loads(reply.message).items()}
 
         yield client, truth

@@ -139,7 +139,9 @@ class _Run:
             self._outcome = self._cell.execute(plan.task, plan, lines.update, threading.Event())
             started.end()
         self._timings.append(Timing("execute", started.seconds, "and verify"))
-        self._scene_after, self._image_after = self._cell.newest_scene(), self._cell.image()
+        newest, self._image_after = self._cell.newest_scene(), self._cell.image()
+        if newest is not None and self._scene is not None and newest.stamp_s > self._scene.stamp_s:
+            self._scene_after = newest
 
     def record(self) -> RunRecord:
         plan, task = self._plan, self._task
@@ -154,7 +156,7 @@ class _Run:
             image=self._image,
             image_after=self._image_after,
             scene=self._scene,
-            scene_after=self._scene_after if self._scene_after is not self._scene else None,
+            scene_after=self._scene_after,
             proposals=self._proposals,
             rejected=tuple(self._rejected),
             task=task,

@@ -12,6 +12,7 @@ from pathlib import Path
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.demo.processes import NodeCommand, NodeProcesses, free_domain, node_environment
 from spatialpin_ros.nodes.client import GraphClient, GraphNames
+from spatialpin_ros.nodes.session import GraphSession
 
 NEEDED = ("joint_states", "color", "randomize", "capture", "propose", "describe", "plan", "execute")
 READY_LIMIT_S = 90.0
@@ -82,9 +83,8 @@ def running_graph(
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]
     names = GraphNames(joint_states=robot.controllers.joint_states, color=camera.topics["color"])
     with NodeProcesses(node_commands(options), environment, logs) as processes:
-        client = GraphClient(
-            domain_id=domain, names=names, use_sim_time=True, film=options.film, health=processes.check
-        )
+        session = GraphSession(domain, use_sim_time=True, health=processes.check)
+        client = GraphClient(session, names=names, film=options.film)
         try:
             client.wait_until_ready(READY_LIMIT_S, NEEDED, on_missing)
             yield client, processes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GraphClient: the running ROS graph as plain blocking calls on nouns, for the demo, the CLI and scripts."""
+"""GraphClient: the running ROS graph as a workcell of plain blocking calls, for the demo, the CLI and scripts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import rclpy
 from rclpy.action.client import ActionClient
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from spatialpin_interfaces.action import ExecuteTask
 from spatialpin_interfaces.msg import Scene as SceneMsg
@@ -45,17 +40,15 @@ from spatialpin_ros.conversions import (
 from spatialpin_ros.demo.recorder import VERIFY, Recorder
 from spatialpin_ros.demo.workcell import Answered, Progress, Proposed
 from spatialpin_ros.errors import BackendError, ExecutionError, PerceptionError, ReasoningError
+from spatialpin_ros.nodes.qos import LATCHED
+from spatialpin_ros.nodes.session import GraphSession
 from spatialpin_ros.outcome import Outcome
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
-SLICE_S = 0.1
 CANCEL_LIMIT_S = 15.0
 ROUND_LIMIT_S = 1.0
-LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
 SHORT_STATES = {
     TaskProgress.QUEUED: "queue",
     TaskProgress.LOOKING: "look",
@@ -87,71 +80,46 @@ class GraphNames:
 class Limits:
     """How long to wait for a reply [s] of wall time."""
 
-    service_s: float = 10.0
+    accept_s: float = 10.0
     capture_s: float = 30.0
     reason_s: float = 300.0
     plan_s: float = 60.0
     execute_s: float = 600.0
 
 
-def _healthy() -> None:
-    """Find nothing wrong."""
-
-
 class GraphClient:
-    """A node of its own, spun by a thread of its own, with blocking methods.
+    """A workcell behind ROS interfaces.
 
     Args:
-        domain_id: ROS domain; None takes ROS_DOMAIN_ID.
+        session: its own node and thread; None joins the domain of ROS_DOMAIN_ID on the system's time.
         names: of the graph's interfaces.
         limits: on waiting.
-        use_sim_time: tell time by /clock.
         film: record the pictures of `names.film` while a plan is executed; the simulator renders them only then.
-        health: called while waiting; raises when waiting is in vain, for example because a node died.
     """
 
     def __init__(
         self,
+        session: GraphSession | None = None,
         *,
-        domain_id: int | None = None,
         names: GraphNames | None = None,
         limits: Limits | None = None,
-        use_sim_time: bool = False,
         film: bool = False,
-        health: Callable[[], None] = _healthy,
     ) -> None:
+        self.session = session or GraphSession()
         self.names, self.limits = names or GraphNames(), limits or Limits()
         self.recorder = Recorder()
-        self._health, self._film = health, film
-        self._context = Context()
-        self._domain_id = domain_id
-        rclpy.init(context=self._context, domain_id=domain_id)
-        overrides = [Parameter("use_sim_time", Parameter.Type.BOOL, use_sim_time)]
-        self._node = rclpy.create_node(
-            "spatialpin_client", context=self._context, parameter_overrides=overrides
-        )
+        self._film = film
         self._scene: Scene | None = None
         self._heard_stamp_s = -1.0
         self._color: Image | None = None
-        self._subscribe()
-        self._clients: dict[str, Any] = {}
-        self._execute: Any = ActionClient(self._node, ExecuteTask, self.names.execute)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="spatialpin_client", daemon=True)
-        self._thread.start()
-
-    def _subscribe(self) -> None:
-        node, names = self._node, self.names
-        node.create_subscription(SceneMsg, names.scene, self._on_scene, LATCHED)
-        node.create_subscription(JointState, names.joint_states, self._on_joints, qos_profile_sensor_data)
-        node.create_subscription(Image, names.color, self._on_color, qos_profile_sensor_data)
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
+        node = self.session.node
+        self._execute: Any = ActionClient(node, ExecuteTask, self.names.execute)
+        node.create_subscription(SceneMsg, self.names.scene, self._on_scene, LATCHED)
+        node.create_subscription(
+            JointState, self.names.joint_states, self._on_joints, qos_profile_sensor_data
+        )
+        node.create_subscription(Image, self.names.color, self._on_color, qos_profile_sensor_data)
+        self.session.start()
 
     def _on_scene(self, message: SceneMsg) -> None:
         self._scene = scene_from_msg(message)
@@ -167,13 +135,8 @@ class GraphClient:
         self.recorder.image(seconds(message.header.stamp), color_from_msg(message))
 
     @property
-    def now_s(self) -> float:
-        """Time by /clock, or the system's [s]."""
-        return float(self._node.get_clock().now().nanoseconds) * 1e-9
-
-    @property
     def transport(self) -> str:
-        return f"ROS 2, domain {self._context.get_domain_id()}"
+        return f"ROS 2, domain {self.session.domain_id}"
 
     def wait_until_ready(
         self, limit_s: float, needed: Sequence[str], on_change: Callable[[list[str]], None] = lambda _: None
@@ -188,74 +151,28 @@ class GraphClient:
         Raises:
             BackendError: names what is missing when the time is over.
         """
-        deadline, told = time.monotonic() + limit_s, None
-        while True:
-            missing = [name for name in needed if not self._is_there(name)]
-            if missing != told:
-                on_change(missing)
-                told = missing
-            if not missing:
-                return
-            self._health()
-            if time.monotonic() > deadline:
-                names = ", ".join(getattr(self.names, name) for name in missing)
-                raise BackendError(
-                    f"after {limit_s:.0f} s these are still missing: {names}; are the nodes running?"
-                )
-            time.sleep(SLICE_S)
+        deadline = time.monotonic() + limit_s
+        missing = list(needed)
+        while missing:
+            name = missing[0]
+            on_change(missing)
+            complaint = (
+                f"after {limit_s:.0f} s {getattr(self.names, name)} is still missing; are the nodes running?"
+            )
+            self.session.wait_until(lambda: self._is_there(name), deadline - time.monotonic(), complaint)  # noqa: B023
+            missing = [name for name in missing if not self._is_there(name)]
 
     def _is_there(self, name: str) -> bool:
         if name == "execute":
             return bool(self._execute.server_is_ready())
         if name in SERVICES:
-            return bool(self._client(name).service_is_ready())
+            return self.session.service_is_ready(getattr(self.names, name), SERVICES[name])
         if name == "color":
             return self._color is not None
-        return self._node.count_publishers(getattr(self.names, name)) > 0
-
-    @property
-    def node(self) -> Node:
-        """The node itself, for subscriptions of one's own."""
-        return self._node
-
-    def _client(self, name: str) -> Any:
-        return self._client_of(getattr(self.names, name), SERVICES[name])
-
-    def _client_of(self, service: str, kind: Any) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._node.create_client(kind, service)
-        return self._clients[service]
-
-    def _wait(self, future: Any, limit_s: float, what: str) -> Any:
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        deadline = time.monotonic() + limit_s
-        while not done.wait(SLICE_S):
-            self._health()
-            if time.monotonic() > deadline:
-                raise BackendError(f"{what} did not answer within {limit_s:.0f} s")
-        return future.result()
+        return self.session.node.count_publishers(getattr(self.names, name)) > 0
 
     def _call(self, name: str, request: Any, limit_s: float) -> Any:
-        return self.call(getattr(self.names, name), SERVICES[name], request, limit_s)
-
-    def call(self, service: str, kind: Any, request: Any, limit_s: float) -> Any:
-        """Call any service and wait for its reply.
-
-        Raises:
-            BackendError: when it is not there or does not answer in time.
-        """
-        client = self._client_of(service, kind)
-        deadline = time.monotonic() + self.limits.service_s
-        while not client.service_is_ready():
-            self._health()
-            if time.monotonic() > deadline:
-                raise BackendError(
-                    f"service {service} is not there (ROS domain {self._context.get_domain_id()}); start the nodes, "
-                    "for example with `ros2 launch spatialpin_ros simulation.launch.py`"
-                )
-            time.sleep(SLICE_S)
-        return self._wait(client.call_async(request), limit_s, f"service {service}")
+        return self.session.call(getattr(self.names, name), SERVICES[name], request, limit_s)
 
     def randomize(self, seed: int, objects: int) -> tuple[str, ...]:
         reply = self._call(
@@ -334,28 +251,28 @@ class GraphClient:
             sent = self._execute.send_goal_async(
                 goal, feedback_callback=lambda m: self._on_feedback(m, on_progress)
             )
-            handle = self._wait(sent, self.limits.service_s, f"action {self.names.execute}")
+            handle = self.session.result(sent, self.limits.accept_s, f"action {self.names.execute}")
             if not handle.accepted:
                 raise ExecutionError("the executor rejected the task; is it busy with another one?")
             return self._await_outcome(handle, cancel)
 
     @contextmanager
     def _recorded(self, plan: Plan) -> Iterator[None]:
-        self.recorder.begin(plan, self.now_s)
+        self.recorder.begin(plan, self.session.now_s)
         film = None
         if self._film:
-            film = self._node.create_subscription(
+            film = self.session.node.create_subscription(
                 Image, self.names.film, self._on_film, qos_profile_sensor_data
             )
         try:
             yield
         finally:
-            self.recorder.end(self.now_s)
+            self.recorder.end(self.session.now_s)
             if film is not None:
-                self._node.destroy_subscription(film)
+                self.session.node.destroy_subscription(film)
 
     def _on_feedback(self, message: Any, on_progress: Callable[[Progress], None]) -> None:
-        told, now_s = message.feedback, self.now_s
+        told, now_s = message.feedback, self.session.now_s
         stage = told.stage or SHORT_STATES.get(told.state, "execute")
         self.recorder.stage(now_s, stage, told.text)
         on_progress(Progress(stage, float(told.progress), told.text, now_s))
@@ -366,8 +283,8 @@ class GraphClient:
         future.add_done_callback(lambda _: done.set())
         deadline, cancelling = time.monotonic() + self.limits.execute_s, False
         try:
-            while not done.wait(SLICE_S):
-                self._health()
+            while not done.wait(0.1):
+                self.session.health()
                 if cancel.is_set() and not cancelling:
                     handle.cancel_goal_async()
                     cancelling, deadline = True, time.monotonic() + CANCEL_LIMIT_S
@@ -388,9 +305,7 @@ class GraphClient:
 
     def close(self) -> None:
         """Leave the graph."""
-        self._executor.shutdown(timeout_sec=1.0)
-        self._context.try_shutdown()
-        self._thread.join(2.0)
+        self.session.close()
 
     def __enter__(self) -> GraphClient:
         return self
