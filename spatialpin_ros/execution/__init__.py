@@ -10,9 +10,10 @@ from spatialpin_ros.execution.devices import (
     StopSignal,
 )
 from spatialpin_ros.execution.judge import Verdict, judge
-from spatialpin_ros.execution.matching import MatchOptions, match_objects
+from spatialpin_ros.execution.matching import MatchOptions, match_objects, translate_task
 from spatialpin_ros.execution.options import ExecutionOptions, JudgeOptions
 from spatialpin_ros.execution.runner import Feedback, run_plan
+from spatialpin_ros.execution.scaling import slowed
 
 __all__ = [
     "Arm",
@@ -29,4 +30,6 @@ __all__ = [
     "judge",
     "match_objects",
     "run_plan",
+    "slowed",
+    "translate_task",
 ]

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.errors import UnknownNameError
 from spatialpin_ros.scene import Scene, SceneObject
+from spatialpin_ros.task import Task
 
 _UNMATCHABLE = 1e6
 
@@ -100,3 +102,31 @@ def _sizes(scene: Scene) -> FloatArray:
 
 def _pairwise(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.norm(one[:, None] - other[None], axis=2))
+
+
+def translate_task(task: Task, found: Mapping[str, SceneObject]) -> Task:
+    """Return the task with the ids of the scene that its objects were found in again.
+
+    Args:
+        task: its ids refer to an older scene.
+        found: what `match_objects` returned.
+
+    Raises:
+        UnknownNameError: when an object of the task was not found again.
+    """
+
+    def new_id(old: str) -> str:
+        if old not in found:
+            again = [f"{key} ({item.name})" for key, item in found.items()]
+            raise UnknownNameError(old, again, "object in the new scene")
+        return found[old].id
+
+    steps = tuple(
+        replace(
+            step,
+            object_id=new_id(step.object_id),
+            target_id=new_id(step.target_id) if step.action == "place_on" else step.target_id,
+        )
+        for step in task.steps
+    )
+    return replace(task, steps=steps)

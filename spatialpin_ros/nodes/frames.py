@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
@@ -17,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.conversions import seconds
 from spatialpin_ros.errors import CameraFrameError
-from spatialpin_ros.nodes.qos import SENSOR
+from spatialpin_ros.nodes.qos import matching
 from spatialpin_ros.nodes.support import now_s
 from spatialpin_ros.nodes.synchronizer import ApproximateSynchronizer
 
@@ -76,7 +77,11 @@ class FrameSource:
         self._sync.clear()
         for index, (key, kind) in enumerate(STREAMS):
             subscription = self._node.create_subscription(
-                kind, self._topics[key], self._adder(index), SENSOR, callback_group=self._group
+                kind,
+                self._topics[key],
+                self._adder(index),
+                matching(self._node, self._topics[key]),
+                callback_group=self._group,
             )
             self._subscriptions.append(subscription)
 

@@ -9,7 +9,8 @@ from typing import Any
 from geometry_msgs.msg import PoseArray
 from nav_msgs.msg import Path
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from spatialpin_interfaces.msg import Plan as PlanMsg
 from spatialpin_interfaces.msg import Scene as SceneMsg

@@ -46,7 +46,7 @@ PARAMETERS = (
 
 
 class SceneNode(Node):
-    """Serves ~/capture and publishes ~/scene, ~/points, ~/markers, ~/image and the objects' frames on /tf."""
+    """Serves ~/capture; publishes ~/scene, ~/points, ~/markers, ~/color, ~/image and the objects' frames on /tf."""
 
     def __init__(self) -> None:
         super().__init__("scene")
@@ -63,6 +63,7 @@ class SceneNode(Node):
         self._scene_topic = self.create_publisher(SceneMsg, "~/scene", LATCHED)
         self._points_topic = self.create_publisher(PointCloud2, "~/points", LATCHED)
         self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
+        self._color_topic = self.create_publisher(Image, "~/color", LATCHED)
         self._image_topic = self.create_publisher(Image, "~/image", LATCHED)
         self._tf_topic = self.create_publisher(TFMessage, "/tf", RELIABLE)
         always = self._period_s > 0.0
@@ -112,6 +113,7 @@ class SceneNode(Node):
 
     def _show(self, frame: CameraFrame, scene: Scene) -> None:
         """Publish what people look at, after what the other nodes wait for."""
+        self._color_topic.publish(color_to_msg(frame.color, frame.camera_frame, frame.stamp_s))
         self._points_topic.publish(scene_to_cloud(scene))
         self._markers_topic.publish(scene_to_markers(scene))
         transforms = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from control_msgs.action import FollowJointTrajectory, GripperCommand, ParallelGripperCommand
 from control_msgs.msg import JointTolerance
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
@@ -52,7 +52,7 @@ class _ControllerServer:
             kind,
             name,
             execute_callback=self._execute,
-            goal_callback=self._accept,
+            goal_callback=self._accept,  # type: ignore[arg-type]  # rclpy awaits it
             cancel_callback=self._cancel,
             callback_group=ReentrantCallbackGroup(),
         )
@@ -66,7 +66,7 @@ class _ControllerServer:
     def _result(self, status: Any) -> Any:
         raise NotImplementedError
 
-    async def _accept(self, request: Any) -> GoalResponse:
+    async def _accept(self, request: Any) -> Any:
         acceptance = await self._physics.ask(lambda cell: self._start(cell, request))
         if not acceptance.accepted:
             self._node.get_logger().warning(f"goal rejected: {acceptance.message}")

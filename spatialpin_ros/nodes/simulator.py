@@ -52,7 +52,7 @@ AFTER_MOTION_S = 0.5
 
 
 class SimulatorNode(Node):
-    """Offers /clock, joint states, robot_description, camera, TF, controllers, ~/overview; ~/reset, ~/randomize, ~/truth."""
+    """Offers /clock, joint states, robot_description, camera, TF, controllers, ~/overview, ~/reset, ~/randomize."""
 
     def __init__(self) -> None:
         super().__init__("simulator")

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import queue
+import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -25,40 +27,51 @@ Result = TypeVar("Result")
 POLL_S = 0.02
 
 
-class ClosingNode(Protocol):
-    """A node with threads or processes of its own to end."""
-
-    def close(self) -> None: ...
-
-
 def run(make: Callable[[], Any]) -> None:
-    """Make a node and spin it until it is interrupted; the body of every `main`.
+    """Make a node and spin it until SIGINT or SIGTERM; the body of every `main`.
 
-    A node that cannot start, for example because of a bad parameter, ends with one clear line and exit status 1.
+    The node is closed while it still spins, so that an arm in motion can be stopped and what it said be heard. A node
+    that cannot start, for example because of a bad parameter, ends with one clear line and exit status 1.
     """
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.ALL)
-    status = 0
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
     try:
         node = make()
     except SpatialPinError as error:
         get_logger("spatialpin_ros").fatal(str(error))
-        status = 1
-    else:
-        _spin(node)
+        rclpy.try_shutdown()
+        sys.exit(1)
+    status = _spin_until(ending, node)
     rclpy.try_shutdown()
     sys.exit(status)
 
 
-def _spin(node: Any) -> None:
+def _spin_until(ending: threading.Event, node: Any) -> int:
+    """Spin on a thread of its own, because a signal does not wake a thread that waits for messages."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        node.get_logger().debug("interrupted")
-    finally:
-        node.close()
-        executor.shutdown(timeout_sec=1.0)
+    status = 0
+
+    def spin() -> None:
+        nonlocal status
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            status = 0
+        except Exception as error:  # the executor's boundary: a node whose callback failed must not live on half dead
+            node.get_logger().fatal(f"callback failed: {error!r}\n{traceback.format_exc()}")
+            status = 1
+        ending.set()
+
+    thread = threading.Thread(target=spin, name="executor", daemon=True)
+    thread.start()
+    ending.wait()
+    node.close()
+    executor.shutdown(timeout_sec=1.0)
+    thread.join(1.0)
+    return status
 
 
 class Worker:
@@ -69,7 +82,7 @@ class Worker:
 
     def __init__(self, node: Node, name: str) -> None:
         self._node = node
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -80,7 +93,7 @@ class Worker:
             except Exception as error:  # the worker's boundary: one bad job must not end the others
                 self._node.get_logger().error(f"{self._thread.name}: {error!r}")
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, job: Callable[[], object]) -> None:
         """Queue a job whose result nobody awaits; what it raises is logged."""
         self._jobs.put(job)
 

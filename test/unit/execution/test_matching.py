@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
+from execution_scenes import COLORS, make_object, make_scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from execution_scenes import COLORS, make_object, make_scene
 
 from spatialpin_ros.execution import match_objects
 

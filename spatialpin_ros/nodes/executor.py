@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executor node: carries tasks out one after the other, on request in words or as an action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.action.server import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from spatialpin_interfaces.action import ExecuteTask
+from spatialpin_interfaces.msg import Outcome as OutcomeMsg
+from spatialpin_interfaces.msg import TaskProgress
+from spatialpin_interfaces.srv import RequestTask
+from std_srvs.srv import Trigger
+
+from spatialpin_ros.config import RobotConfig
+from spatialpin_ros.conversions import (
+    header,
+    outcome_to_msg,
+    plan_failure_to_msg,
+    plan_from_msg,
+    task_from_msg,
+)
+from spatialpin_ros.errors import SpatialPinError
+from spatialpin_ros.execution import ExecutionOptions
+from spatialpin_ros.nodes.arm import RosArm, RosGripper
+from spatialpin_ros.nodes.joint_states import JointStateMonitor
+from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
+from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.stages import StageServices
+from spatialpin_ros.nodes.support import Worker, now_s, run
+from spatialpin_ros.nodes.task_runner import Ended, Job, Settings, TaskRunner, Told
+
+PARAMETERS = (
+    ROBOT,
+    Parameter("dry_run", True, "Plan and show, and move only once ~/approve is called.", read_only=False),
+    Parameter("approval_timeout_s", 600.0, "Longest wait for approval; 0: only plan [s].", 0.0, 86400.0,
+              read_only=False),
+    Parameter("velocity_scaling", 1.0, "Fraction of the planned velocities.", 0.01, 1.0, read_only=False),
+    Parameter("start_tolerance_rad", 0.01, "Most deviation of a joint from a plan's start.", 0.0001, 0.5,
+              read_only=False),
+    Parameter("scene_max_age_s", 120.0, "Older scenes are captured again before planning; 0: never [s].", 0.0, 1e6,
+              read_only=False),
+    Parameter("joint_states_timeout_s", 2.0, "Silence that counts as a lost controller [s].", 0.1, 60.0),
+    Parameter("capture_timeout_s", 15.0, "Most time for a scene [s].", 1.0, 600.0),
+    Parameter("reasoning_timeout_s", 300.0, "Most time for a task or proposals [s].", 1.0, 3600.0),
+    Parameter("planning_timeout_s", 60.0, "Most time for a plan [s].", 1.0, 600.0),
+    Parameter("scene_node", "/scene", "Full name of the scene node."),
+    Parameter("reasoner_node", "/reasoner", "Full name of the reasoner node."),
+    Parameter("planner_node", "/planner", "Full name of the planner node."),
+    Parameter("queue_size", 10, "Most requests waiting.", 1, 1000),
+)  # fmt: skip
+FINAL_STATES = {
+    "succeeded": TaskProgress.SUCCEEDED,
+    "failed": TaskProgress.FAILED,
+    "cancelled": TaskProgress.CANCELLED,
+    "planned": TaskProgress.PLANNED,
+}
+
+
+class ExecutorNode(Node):
+    """Serves ~/execute_task, ~/request_task, ~/stop and ~/approve; publishes ~/progress and ~/outcome."""
+
+    def __init__(self) -> None:
+        super().__init__("executor")
+        values = declare(self, PARAMETERS)
+        robot = RobotConfig.load(values["robot"])
+        joints = JointStateMonitor(self, robot, values["joint_states_timeout_s"])
+        self._arm = RosArm(self, robot, joints)
+        stages = StageServices(self, values)
+        self._runner = TaskRunner(self._arm, RosGripper(self, robot, joints), stages, lambda: now_s(self))
+        self._worker = Worker(self, "execution")
+        self._jobs: list[Job] = []
+        self._queue_size: int = values["queue_size"]
+        self._count = 0
+        self._progress_topic = self.create_publisher(TaskProgress, "~/progress", RELIABLE)
+        self._outcome_topic = self.create_publisher(OutcomeMsg, "~/outcome", LATCHED)
+        group = ReentrantCallbackGroup()
+        self.create_service(RequestTask, "~/request_task", self._request, callback_group=group)
+        self.create_service(Trigger, "~/stop", self._stop, callback_group=group)
+        self.create_service(Trigger, "~/approve", self._approve, callback_group=group)
+        self._server: Any = ActionServer(
+            self,
+            ExecuteTask,
+            "~/execute_task",
+            execute_callback=self._execute,
+            goal_callback=self._accept,
+            cancel_callback=self._cancel,
+            callback_group=group,
+        )
+        mode = "dry run: nothing moves before ~/approve" if values["dry_run"] else "moves on request"
+        self.get_logger().info(f"ready for '{robot.name}'; {mode}")
+
+    def _settings(self) -> Settings:
+        names = ("dry_run", "approval_timeout_s", "velocity_scaling", "scene_max_age_s")
+        values: dict[str, Any] = {name: self.get_parameter(name).value for name in names}
+        tolerance = float(self.get_parameter("start_tolerance_rad").value or 0.01)
+        return Settings(**values, execution=ExecutionOptions(start_tolerance_rad=tolerance))
+
+    def _new_id(self) -> str:
+        self._count += 1
+        return f"task-{self._count:04d}"
+
+    def _request(self, request: Any, response: Any) -> Any:
+        if len(self._jobs) >= self._queue_size:
+            response.message = f"{len(self._jobs)} tasks are waiting already; try again later or call ~/stop"
+            return response
+        job = Job(self._new_id(), request=request.request)
+        self._jobs.append(job)
+        ahead = len(self._jobs) - 1
+        self._tell(job, Told(TaskProgress.QUEUED, "", 0.0, f"queued behind {ahead} tasks" if ahead else "queued"))
+        self._worker.submit(lambda: self._do(job, lambda told: self._tell(job, told)))
+        response.accepted, response.task_id = True, job.task_id
+        response.message = f"follow it on {self._progress_topic.topic_name}"
+        return response
+
+    def _do(self, job: Job, tell: Callable[[Told], None]) -> Ended:
+        """Run a job and announce its end; on the worker's thread."""
+        try:
+            ended = self._runner.run(job, self._settings(), tell)
+        finally:
+            self._jobs.remove(job)
+        outcome = ended.outcome
+        self._outcome_topic.publish(outcome_to_msg(outcome))
+        told = Told(FINAL_STATES[outcome.status], outcome.stage, 1.0, outcome.message)
+        self._tell(job, told, outcome.reason)
+        self.get_logger().info(f"{job.task_id}: {outcome.status} ({outcome.level}) {outcome.reason} {outcome.message}")
+        return ended
+
+    def _tell(self, job: Job, told: Told, reason: str = "") -> None:
+        message = TaskProgress(
+            header=header("", now_s(self)),
+            task_id=job.task_id,
+            state=told.state,
+            stage=told.stage,
+            progress=told.progress,
+            text=told.text,
+            reason=reason,
+        )
+        self._progress_topic.publish(message)
+
+    def _stop(self, _: Any, response: Any) -> Any:
+        jobs = list(self._jobs)
+        for job in jobs:
+            job.cancel.set()
+        response.success, response.message = True, f"stopping {len(jobs)} tasks"
+        return response
+
+    def _approve(self, _: Any, response: Any) -> Any:
+        if not self._jobs:
+            response.message = "no task is waiting for approval"
+            return response
+        self._jobs[0].approved.set()
+        response.success, response.message = True, f"{self._jobs[0].task_id} may move"
+        return response
+
+    def _accept(self, _: Any) -> GoalResponse:
+        if self._jobs:
+            self.get_logger().warning(f"goal rejected: busy with {self._jobs[0].task_id}")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _cancel(self, handle: Any) -> CancelResponse:
+        for job in self._jobs:
+            if job.task_id == handle.request.task.id or len(self._jobs) == 1:
+                job.cancel.set()
+        return CancelResponse.ACCEPT
+
+    async def _execute(self, handle: Any) -> Any:
+        result = ExecuteTask.Result()
+        try:
+            job = self._job(handle.request)
+        except SpatialPinError as error:
+            result.status, result.message = ExecuteTask.Result.FAILED, f"the goal is not a task: {error}"
+            handle.abort()
+            return result
+        self._jobs.append(job)
+        if handle.is_cancel_requested:
+            job.cancel.set()
+
+        def tell(told: Told) -> None:
+            feedback = ExecuteTask.Feedback(
+                state=told.state, stage=told.stage, progress=told.progress, text=told.text
+            )
+            handle.publish_feedback(feedback)
+            self._tell(job, told)
+
+        ended = await self._worker.run(lambda: self._do(job, tell))
+        return self._finish(handle, ended, result)
+
+    def _job(self, goal: Any) -> Job:
+        plan = plan_from_msg(goal.plan) if goal.plan.stages else None
+        task = plan.task if plan is not None else task_from_msg(goal.task)
+        job = Job(task.id, task=task, plan=plan)
+        if goal.approved:
+            job.approved.set()
+        return job
+
+    def _finish(self, handle: Any, ended: Ended, result: Any) -> Any:
+        outcome = ended.outcome
+        result.outcome, result.message = outcome_to_msg(outcome), outcome.message
+        result.status = result.outcome.status
+        if ended.failure is not None:
+            result.plan_failure = plan_failure_to_msg(ended.failure)
+        if outcome.status in ("succeeded", "planned"):
+            handle.succeed()
+        elif outcome.status == "cancelled" and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return result
+
+    def close(self) -> None:
+        """Bring the arm to a stop before the node goes."""
+        for job in list(self._jobs):
+            job.cancel.set()
+        self._worker.close(timeout_s=6.0)
+
+
+def main() -> None:
+    run(ExecutorNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One task from words to outcome: look, understand, plan, wait for approval, carry out, verify; on a worker thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from spatialpin_interfaces.msg import TaskProgress
+
+from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError
+from spatialpin_ros.execution import (
+    Arm,
+    ExecutionOptions,
+    Feedback,
+    Gripper,
+    match_objects,
+    run_plan,
+    slowed,
+    translate_task,
+)
+from spatialpin_ros.nodes.stages import StageServices, TaskRefusedError
+from spatialpin_ros.nodes.support import POLL_S
+from spatialpin_ros.outcome import Outcome
+from spatialpin_ros.plan import Plan, PlanFailure
+from spatialpin_ros.scene import Scene
+from spatialpin_ros.task import Task
+
+SHARES = {
+    TaskProgress.QUEUED: 0.0,
+    TaskProgress.LOOKING: 0.02,
+    TaskProgress.REASONING: 0.05,
+    TaskProgress.PLANNING: 0.08,
+    TaskProgress.WAITING_FOR_APPROVAL: 0.15,
+    TaskProgress.EXECUTING: 0.15,
+}
+REPLAN_REASONS = ("start_deviation", "stale_scene")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may change from task to task; see the executor's parameters."""
+
+    dry_run: bool
+    approval_timeout_s: float
+    velocity_scaling: float
+    scene_max_age_s: float
+    execution: ExecutionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Progress of a task: a state of TaskProgress, the plan's stage, share of the whole 0..1, one line."""
+
+    state: int
+    stage: str
+    progress: float
+    text: str
+
+
+@dataclass(slots=True)
+class Job:
+    """A task to do: words, a task, or a task with its plan, and the events that steer it."""
+
+    task_id: str
+    request: str = ""
+    task: Task | None = None
+    plan: Plan | None = None
+    approved: threading.Event = field(default_factory=threading.Event)
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a job, with the plan failure when planning failed."""
+
+    outcome: Outcome
+    failure: PlanFailure | None = None
+
+
+class _NoPlanError(Exception):
+    """Planning failed for a typed reason."""
+
+    def __init__(self, failure: PlanFailure) -> None:
+        self.failure = failure
+
+
+class TaskRunner:
+    """Runs jobs, one at a time.
+
+    Args:
+        arm, gripper: what moves.
+        stages: the other nodes.
+        now_s: time of the node's clock.
+    """
+
+    def __init__(self, arm: Arm, gripper: Gripper, stages: StageServices, now_s: Callable[[], float]) -> None:
+        self._arm, self._gripper, self._stages, self._now_s = arm, gripper, stages, now_s
+
+    def run(self, job: Job, settings: Settings, tell: Callable[[Told], None]) -> Ended:
+        """Do a job; whatever goes wrong is told by the outcome, never raised."""
+        began_s = time.monotonic()
+        try:
+            ended = _Attempt(self, job, settings, tell).run()
+        except _NoPlanError as error:
+            ended = Ended(_no_plan(job, error.failure), error.failure)
+        except SpatialPinError as error:
+            ended = Ended(_refused(job, error))
+        return replace(ended, outcome=replace(ended.outcome, duration_s=time.monotonic() - began_s))
+
+    @property
+    def devices(self) -> tuple[Arm, Gripper]:
+        return self._arm, self._gripper
+
+    @property
+    def stages(self) -> StageServices:
+        return self._stages
+
+    def age_s(self, scene_stamp_s: float) -> float:
+        return self._now_s() - scene_stamp_s
+
+
+class _Attempt:
+    """One job while it runs."""
+
+    def __init__(self, runner: TaskRunner, job: Job, settings: Settings, tell: Callable[[Told], None]) -> None:
+        self._runner, self._job, self._settings, self._tell_all = runner, job, settings, tell
+        self._stages = runner.stages
+
+    def run(self) -> Ended:
+        scene, task = self._scene_and_task()
+        plan = self._job.plan
+        if plan is None or self._too_old(scene):
+            if self._too_old(scene):
+                scene, task = self._look_again(scene, task)
+            plan = self._plan(scene, task)
+        ended = self._carry_out(scene, plan)
+        if ended.outcome.reason not in REPLAN_REASONS or self._job.cancel.is_set():
+            return ended
+        self._tell(TaskProgress.LOOKING, f"{ended.outcome.message}: planning once more")
+        scene, task = self._look_again(scene, task)
+        return self._carry_out(scene, self._plan(scene, task))
+
+    def _tell(self, state: int, text: str, stage: str = "") -> None:
+        self._tell_all(Told(state, stage, SHARES[state], text))
+
+    def _too_old(self, scene: Scene) -> bool:
+        limit_s = self._settings.scene_max_age_s
+        return limit_s > 0.0 and self._runner.age_s(scene.stamp_s) > limit_s
+
+    def _scene_and_task(self) -> tuple[Scene, Task]:
+        job = self._job
+        if job.plan is not None:
+            return self._stages.scene_at(job.plan.scene_stamp_s), job.plan.task
+        if job.task is not None:
+            return self._stages.newest_scene(), job.task
+        scene = self._look()
+        self._tell(TaskProgress.REASONING, f"thinking about '{job.request}'" if job.request else "looking for a task")
+        task = self._stages.understand(job.request, job.cancel)
+        return scene, replace(task, id=job.task_id)
+
+    def _look(self) -> Scene:
+        self._tell(TaskProgress.LOOKING, "looking at the table")
+        return self._stages.capture(self._job.cancel)
+
+    def _look_again(self, scene: Scene, task: Task) -> tuple[Scene, Task]:
+        """Take a fresh scene and find the task's objects in it."""
+        fresh = self._look()
+        return fresh, translate_task(task, match_objects(scene, fresh))
+
+    def _plan(self, scene: Scene, task: Task) -> Plan:
+        self._tell(TaskProgress.PLANNING, f"planning: {task.description}")
+        result = self._stages.plan(task, scene.stamp_s, self._job.cancel)
+        if isinstance(result, PlanFailure):
+            raise _NoPlanError(result)
+        return result
+
+    def _carry_out(self, scene: Scene, plan: Plan) -> Ended:
+        if not self._approved():
+            if self._job.cancel.is_set():
+                return Ended(Outcome(self._job.task_id, "cancelled", "none", "cancelled", "cancelled before it moved"))
+            message = f"dry run: {len(plan.stages)} stages planned and shown, nothing moved"
+            return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
+        arm, gripper = self._runner.devices
+        outcome = run_plan(
+            slowed(plan, self._settings.velocity_scaling),
+            scene,
+            arm,
+            gripper,
+            lambda: self._stages.capture(None),
+            self._on_feedback,
+            self._job.cancel,
+            self._settings.execution,
+        )
+        return Ended(replace(outcome, task_id=self._job.task_id))
+
+    def _approved(self) -> bool:
+        if not self._settings.dry_run or self._job.approved.is_set():
+            return not self._job.cancel.is_set()
+        self._tell(TaskProgress.WAITING_FOR_APPROVAL, "the plan is shown; waiting for ~/approve")
+        deadline = time.monotonic() + self._settings.approval_timeout_s
+        while time.monotonic() < deadline and not self._job.cancel.is_set():
+            if self._job.approved.wait(POLL_S):
+                return True
+        return False
+
+    def _on_feedback(self, feedback: Feedback) -> None:
+        state = TaskProgress.VERIFYING if feedback.stage == "verify" else TaskProgress.EXECUTING
+        start = SHARES[TaskProgress.EXECUTING]
+        self._tell_all(Told(state, feedback.stage, start + (1.0 - start) * feedback.progress, feedback.text))
+
+
+def _no_plan(job: Job, failure: PlanFailure) -> Outcome:
+    if job.cancel.is_set() or failure.reason == "cancelled":
+        return Outcome(job.task_id, "cancelled", "none", "cancelled", "cancelled while planning", failure.stage)
+    return Outcome(job.task_id, "failed", "none", failure.reason, failure.message, failure.stage)
+
+
+def _refused(job: Job, error: SpatialPinError) -> Outcome:
+    if job.cancel.is_set():
+        return Outcome(job.task_id, "cancelled", "none", "cancelled", f"cancelled: {error}")
+    if isinstance(error, TaskRefusedError):
+        return Outcome(job.task_id, "failed", "none", error.reason, str(error))
+    unseen = isinstance(error, (PerceptionError, ExecutionError))
+    return Outcome(job.task_id, "failed", "none", "scene_unavailable" if unseen else "infeasible", str(error))
