@@ -121,7 +121,7 @@ class StageLines:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._stage: Progress | None = None
-        self._began_s = 0.0
+        self._began_s, self._text = 0.0, ""
         self._live = Live(console=account.console, transient=True, refresh_per_second=8)
         self._live.auto_refresh = account.console.is_terminal
 
@@ -142,7 +142,7 @@ class StageLines:
         )
         if changed and not (self._stage is not None and self._stage.stage == progress.stage == "verify"):
             self._finish(progress.time_s)
-            self._began_s = progress.time_s
+            self._began_s, self._text = progress.time_s, progress.text
         self._stage = progress
         if self._account.console.is_terminal:
             self._live.update(self._running(progress))
@@ -162,6 +162,6 @@ class StageLines:
         if self._stage is not None:
             shown = self._stage
             lasted = (shown.time_s if ended_s is None else ended_s) - self._began_s
-            grid = self._account.grid("stage", f" {shown.stage}", f"{lasted:.1f} s", shown.text)
+            grid = self._account.grid("stage", f" {shown.stage}", f"{lasted:.1f} s", self._text)
             self._account.console.print(grid)
             self._stage = None

@@ -138,7 +138,7 @@ class _Run:
             started = Step("execute")
             self._outcome = self._cell.execute(plan.task, plan, lines.update, threading.Event())
             started.end()
-        self._timings.append(Timing("execute", started.seconds, "and verify"))
+        self._timings.append(Timing("execute", started.seconds))
         newest, self._image_after = self._cell.newest_scene(), self._cell.image()
         if newest is not None and self._scene is not None and newest.stamp_s > self._scene.stamp_s:
             self._scene_after = newest
@@ -147,7 +147,9 @@ class _Run:
         plan, task = self._plan, self._task
         recorder = self._cell.recorder
         return RunRecord(
-            title=task.description if task is not None else self._options.request or "Nothing was done",
+            title=task.description.rstrip(".")
+            if task is not None
+            else self._options.request or "Nothing was done",
             started_at=self._started_at,
             seed=self._options.seed,
             request=self._options.request,
