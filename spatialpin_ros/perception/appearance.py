@@ -62,7 +62,7 @@ def color_word(rgb: npt.ArrayLike) -> str:
         return "white" if lightness > 78.0 else "grey" if lightness > 22.0 else "black"
     word = next((name for bound, name in _HUES if hue < bound), "pink")
     dim = lightness < (52.0 if hue < 73.0 else 45.0) and chroma < 62.0
-    if word in ("red", "orange", "yellow") and hue >= 35.0 and dim:
+    if word in ("red", "orange", "yellow") and hue >= 46.0 and dim:
         return "brown"
     if word == "red" and lightness > 62.0 and chroma < 60.0:
         return "pink"

@@ -29,6 +29,7 @@ class Borders:
         depth, other_depth: (N,) z-depths [m].
         z, other_z: (N,) heights above the table [m].
         starts: (n + 2,) where each label's rows begin; rows are sorted by label.
+        cut: (n + 1,) pixels of each label on the border of the image.
     """
 
     label: Int32Array
@@ -40,6 +41,7 @@ class Borders:
     z: Float32Array
     other_z: Float32Array
     starts: npt.NDArray[np.intp]
+    cut: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +93,7 @@ def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Bo
     mid_v: FloatArray = np.asarray(v[order], dtype=np.float64)
     label = labels.ravel()[inside]
     starts = np.searchsorted(label, np.arange(int(labels.max(initial=0)) + 2))
+    rim_labels = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     flat_depth, flat_z = depth.ravel(), z.ravel()
     return Borders(
         label,
@@ -102,6 +105,7 @@ def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Bo
         flat_z[inside],
         flat_z[outside],
         starts,
+        np.bincount(rim_labels, minlength=len(starts) - 1),
     )
 
 
@@ -143,8 +147,6 @@ def gather(
     u, v = borders.u[part], borders.v[part]
     reach = grid.on_plane(u[on_top], v[on_top], top)
     rim = reach[~(occluded | carries)[on_top]]
-    height, width = grid.shape
-    edge = (u < 1) | (u > width - 2) | (v < 1) | (v > height - 2)
     low = _lower_border(grid, u, v, z, top)
     bottom = float(np.quantile(points[:, 2], 0.02))
     return Evidence(
@@ -157,7 +159,7 @@ def gather(
         reach=reach,
         hidden_below=_share(occluded, low),
         floating=_share((step > 3 * depth_step_m) & (other_z < bottom), low),
-        cut_by_image=float(edge.mean()) if len(u) else 0.0,
+        cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),
     )
 
 

@@ -108,6 +108,8 @@ class TableGrid:
     def pixel_m(self) -> float:
         """Footprint of a pixel at the middle depth of the grid, across the view [m]."""
         measured = self.camera.depth[self.valid]
+        if not len(measured):
+            return 1.0 / self.camera.focal_px
         return float(np.median(measured[:: max(1, len(measured) // 2000)])) / self.camera.focal_px
 
     def crop(self, rows: slice, columns: slice) -> TableGrid:

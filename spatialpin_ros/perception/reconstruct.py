@@ -35,7 +35,6 @@ from spatialpin_ros.scene import TABLE, Scene, SupportSurface
 
 _PLANE_SAMPLES = 5000
 _COLOR_REACH = 4
-_FOOT_STEP_M = 0.003
 _WINDOW_MARGIN_PX = 6
 
 
@@ -172,7 +171,7 @@ def _feet(labels: Int32Array, grid: TableGrid, height_m: float) -> BoolArray:
     window = np.ones((2 * _COLOR_REACH + 1,) * 2, dtype=np.uint8)
     farthest = cv2.dilate(np.where(labels > 0, grid.camera.depth, np.float32(0.0)), window)
     low = grid.valid & (labels == 0) & (np.abs(grid.z) < height_m)
-    return np.asarray(low & (grid.camera.depth < farthest + _FOOT_STEP_M))
+    return np.asarray(low & (grid.camera.depth < farthest + height_m))
 
 
 def _tops(

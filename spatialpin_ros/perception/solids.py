@@ -12,6 +12,8 @@ from spatialpin_ros.arrays import FloatArray
 _ANGLES_RAD = np.deg2rad(np.arange(0.0, 180.0, 6.0))
 _FINE_RAD = np.deg2rad(np.arange(-6.0, 6.01, 1.0))
 _CAP_M = 0.01
+_TRIMS = 2
+_BODY_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +76,20 @@ def _circles(local: FloatArray, angles: FloatArray) -> tuple[FloatArray, FloatAr
     up = np.broadcast_to(local[:, 2], across.shape)
     design = np.stack([2.0 * across, 2.0 * up, np.ones_like(across)], axis=-1)
     square = across**2 + up**2
-    normal = np.swapaxes(design, 1, 2) @ design + 1e-12 * np.eye(3)
-    right = np.swapaxes(design, 1, 2) @ square[..., None]
-    solution = np.linalg.solve(normal, right)[..., 0]
-    radius = np.sqrt(np.maximum(solution[:, 2] + solution[:, 0] ** 2 + solution[:, 1] ** 2, 0.0))
-    distance = np.hypot(across - solution[:, :1], up - solution[:, 1:2]) - radius[:, None]
-    cost = np.median(np.minimum(np.abs(distance), _CAP_M), axis=1)
+    along = np.cos(angles)[:, None] * local[:, 0] + np.sin(angles)[:, None] * local[:, 1]
+    first, last = np.quantile(along, (0.01, 0.99), axis=1)[..., None]
+    # A seen end face lies inside the circle, not on it.
+    body = np.abs(along - 0.5 * (first + last)) < _BODY_SHARE * 0.5 * (last - first)
+    trusted = body.astype(np.float64)
+    for _ in range(_TRIMS):
+        weighted = np.swapaxes(design * trusted[..., None], 1, 2)
+        solution = np.linalg.solve(weighted @ design + 1e-12 * np.eye(3), weighted @ square[..., None])[
+            ..., 0
+        ]
+        radius = np.sqrt(np.maximum(solution[:, 2] + solution[:, 0] ** 2 + solution[:, 1] ** 2, 0.0))
+        distance = np.abs(np.hypot(across - solution[:, :1], up - solution[:, 1:2]) - radius[:, None])
+        trusted = (body & (distance <= np.quantile(distance, 0.85, axis=1, keepdims=True))).astype(np.float64)
+    cost = np.median(np.minimum(distance, _CAP_M), axis=1)
     columns = np.asarray(solution.T, dtype=np.float64)
     return np.asarray(cost), columns[0], columns[1], np.asarray(radius)
 
