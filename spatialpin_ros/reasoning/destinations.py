@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spatialpin_ros.errors import NotUnderstoodError, ReasoningError, UnknownNameError
 from spatialpin_ros.reasoning import words
-from spatialpin_ros.reasoning.referring import Objects, Resolver, split_pair
+from spatialpin_ros.reasoning.referring import Objects, Resolver
 from spatialpin_ros.reasoning.requests import SUPPORTED
 from spatialpin_ros.scene import SceneObject
 
@@ -31,6 +31,10 @@ class Destination:
     distance_m: float | None = None
 
 
+class _LeftoverError(UnknownNameError):
+    """Words after a destination that is complete without them."""
+
+
 def ground(tokens: Sequence[str], resolver: Resolver) -> tuple[Objects, Destination]:
     """Find the objects to move and their destination.
 
@@ -40,49 +44,58 @@ def ground(tokens: Sequence[str], resolver: Resolver) -> tuple[Objects, Destinat
         UnknownNameError, AmbiguousNameError: of the reading that got farthest.
         NotUnderstoodError: no preposition that says where.
     """
-    errors: list[tuple[int, ReasoningError]] = []
-    readings: list[tuple[Objects, Destination]] = []
-    for subject, preposition, distance, rest in _splits(tokens):
-        progress = 0
+    errors: list[tuple[float, ReasoningError]] = []
+    readings: dict[int, tuple[Objects, Destination]] = {}
+    for start, subject, preposition, distance, rest in _splits(tokens):
+        if start in readings:
+            continue
+        progress = 0.0
         try:
             moved = _subject(subject, resolver)
-            progress = 1
-            readings.append((moved, _destination(preposition, distance, rest, resolver)))
+            progress = 1.0
+            others = Resolver(resolver.scene, resolver.it, moved)
+            readings[start] = moved, _destination(preposition, distance, rest, others)
+        except _LeftoverError as error:
+            errors.append((0.5 * progress, error))
         except ReasoningError as error:
             errors.append((progress, error))
     if readings:
-        return readings[-1]
+        return readings[max(readings)]
     if not errors:
         raise NotUnderstoodError(f"'{' '.join(tokens)}' does not say where; I can {SUPPORTED}")
     raise max(errors, key=lambda entry: entry[0])[1]
 
 
 def _subject(tokens: Sequence[str], resolver: Resolver) -> Objects:
+    if "and" in tokens or "," in tokens:
+        return resolver.listed(tokens)
     return resolver.all(tokens) if resolver.is_plural(tokens) else (resolver.one(tokens),)
 
 
 def _splits(
     tokens: Sequence[str],
-) -> Iterator[tuple[Sequence[str], words.Preposition, float | None, Sequence[str]]]:
-    """Yield moved words, preposition, stated distance and the words after it, for each preposition."""
+) -> Iterator[tuple[int, Sequence[str], words.Preposition, float | None, Sequence[str]]]:
+    """Yield where it starts, moved words, preposition, stated distance and words after it, for each preposition."""
     i = 1
     while i < len(tokens):
-        preposition = words.preposition_at(tokens, i)
-        if preposition is None:
-            i += 1
-            continue
-        subject, distance = tokens[:i], None
-        for j in range(max(1, i - 4), i):
-            length = words.distance_at(tokens, j)
-            if length and j + length[1] == i:
-                subject, distance = tokens[:j], length[0]
-                break
-        rest = tokens[i + preposition.words :]
-        after = words.distance_at(rest, 0)
-        if after and preposition.relation in words.OPERAND_FREE:
-            distance, rest = after[0], rest[after[1] :]
-        yield subject, preposition, distance, rest
-        i += preposition.words
+        prepositions = words.prepositions_at(tokens, i)
+        subject, before = _without_distance(tokens[:i])
+        for preposition in prepositions:
+            rest, distance = tokens[i + preposition.words :], before
+            after = words.distance_at(rest, 0)
+            if after and preposition.relation in words.OPERAND_FREE | {"toward"}:
+                distance, rest = after[0], rest[after[1] :]
+            yield i, subject, preposition, distance, rest
+        i += max((each.words for each in prepositions), default=1)
+
+
+def _without_distance(tokens: Sequence[str]) -> tuple[Sequence[str], float | None]:
+    """Take a length such as "10 cm" off the end."""
+    for start in range(max(1, len(tokens) - 4), len(tokens)):
+        length = words.distance_at(tokens, start)
+        if length and start + length[1] == len(tokens):
+            return tokens[:start], length[0]
+    return tokens, None
 
 
 def _is_table(tokens: Sequence[str], resolver: Resolver) -> bool:
@@ -97,7 +110,7 @@ def _destination(
     relation, side = preposition.relation, preposition.side
     if relation in words.OPERAND_FREE:
         if [token for token in rest if token not in (",", "a", "bit", "little", "please", "again")]:
-            raise UnknownNameError(" ".join(rest), resolver.scene.names)
+            raise _LeftoverError(" ".join(rest), resolver.scene.names)
         if relation == "side":
             return Destination(side)
         return Destination(relation, side=side, distance_m=distance)
@@ -106,7 +119,7 @@ def _destination(
     if relation == "toward":
         return _toward(rest, distance, resolver)
     if relation == "between":
-        a, b = (resolver.one(part) for part in split_pair(rest))
+        a, b = resolver.pair(rest)
         return Destination("between", (a.id, b.id))
     table = _is_table(rest, resolver)
     if relation == "side_of":

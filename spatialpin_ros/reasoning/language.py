@@ -86,8 +86,8 @@ class TaskBuilder:
             self.pick_up(resolver.one(clause.tokens))
         elif clause.action == "tower":
             self._tower(clause, resolver)
-        elif clause.action == "clear" and not _says_where(clause.tokens, resolver):
-            self._clear(resolver.one(_not_table(clause.tokens)))
+        elif clause.action == "clear" and not _says_where(_cleared(clause.tokens), resolver):
+            self._clear(resolver.one(_not_table(_cleared(clause.tokens))))
         else:
             self._move(clause, resolver)
 
@@ -199,7 +199,7 @@ class TaskBuilder:
             if not all(token in words.TABLE_WORDS | words.DETERMINERS for token in rest):
                 base = (resolver.one(rest),)
             tokens = tokens[:start]
-        parts = [item for item in _listed_objects(tokens, resolver) if item.id not in {b.id for b in base}]
+        parts = [item for item in resolver.listed(tokens) if item.id not in {b.id for b in base}]
         if len(parts) + len(base) < 2:
             raise NotUnderstoodError(
                 f"a stack needs two objects or more, and only one is named; I can {SUPPORTED}"
@@ -315,34 +315,16 @@ def _says_where(tokens: Sequence[str], resolver: Resolver) -> bool:
     return True
 
 
+def _cleared(tokens: Sequence[str]) -> Sequence[str]:
+    """Read "everything off the box" as "the box"."""
+    rest = list(tokens)
+    if rest[:1] in (["everything"], ["all"], ["anything"]) and (found := words.preposition_at(rest, 1)):
+        return rest[1 + found.words :] if found.relation in ("off", "on") else tokens
+    return tokens
+
+
 def _not_table(tokens: Sequence[str]) -> Sequence[str]:
     content = [token for token in tokens if token not in words.DETERMINERS]
     if content and all(token in words.TABLE_WORDS for token in content):
         raise NotUnderstoodError(f"name the object to clear, not the table; I can {SUPPORTED}")
     return tokens
-
-
-def _listed_objects(tokens: Sequence[str], resolver: Resolver) -> list[SceneObject]:
-    """Objects of a list such as "the red, green and blue cubes" or "all blocks"; a missing noun is the last one's."""
-    parts: list[list[str]] = [[]]
-    for token in tokens:
-        if token in (",", "and"):
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    parts = [part for part in parts if part]
-    if not parts:
-        raise NotUnderstoodError(f"the request names no object; I can {SUPPORTED}")
-    if len(parts) == 1:
-        return list(resolver.all(parts[0]))
-    noun = words.singular(parts[-1][-1])
-    plural = noun != parts[-1][-1]
-    found: list[SceneObject] = []
-    for part in parts:
-        named = any(
-            words.singular(token) in words.NOUNS or (token.startswith("o") and token[1:].isdigit())
-            for token in part
-        )
-        phrase = [words.singular(token) for token in part] if named or not plural else [*part, noun]
-        found += [resolver.one(phrase)]
-    return list({item.id: item for item in found}.values())

@@ -13,7 +13,7 @@ from spatialpin_ros.reasoning import words
 from spatialpin_ros.reasoning.abilities import Abilities
 from spatialpin_ros.reasoning.feasibility import can_grasp, can_place_on
 from spatialpin_ros.reasoning.protocol import Answer
-from spatialpin_ros.reasoning.referring import Resolver, split_pair
+from spatialpin_ros.reasoning.referring import Resolver
 from spatialpin_ros.relations import (
     MEASURES,
     centre_distance,
@@ -312,7 +312,7 @@ class _Asked:
             return ()
         try:
             if preposition.relation == "between":
-                return _ids([self.resolver.one(part) for part in split_pair(rest)])
+                return _ids(self.resolver.pair(rest))
             return _ids(self.resolver.all(rest))
         except UnknownNameError:
             return tuple(token for token in rest if token not in words.DETERMINERS | {"and"})

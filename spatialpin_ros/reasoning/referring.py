@@ -66,11 +66,13 @@ class Resolver:
     Args:
         scene: where to look.
         it: the object that "it" means, if something was mentioned.
+        moved: objects that a reference cannot mean where another one fits too ("put the cube on the other cube").
     """
 
-    def __init__(self, scene: Scene, it: SceneObject | None = None) -> None:
+    def __init__(self, scene: Scene, it: SceneObject | None = None, moved: Objects = ()) -> None:
         self.scene = scene
         self.it = it
+        self.moved = frozenset(item.id for item in moved)
         self.frame: ReferenceFrame = viewer_frame(scene.base_T_camera)
         self._names = {
             word for item in scene.objects for word in words.tokenize(f"{item.name} {item.label} {item.id}")
@@ -86,6 +88,11 @@ class Resolver:
         found = self.all(tokens)
         if len(found) > 1:
             found = self.matching(tokens, mainly=True)
+            found = tuple(item for item in found if item.id not in self.moved) or found
+        if len(found) > 1:
+            found = (
+                tuple(item for item in found if item.label.lower() in map(words.singular, tokens)) or found
+            )
         if len(found) > 1:
             raise AmbiguousNameError(" ".join(_content(tokens)), [item.name for item in found])
         return found[0]
@@ -136,6 +143,34 @@ class Resolver:
                 return found
         return ()
 
+    def pair(self, tokens: Sequence[str]) -> tuple[SceneObject, SceneObject]:
+        """The two objects of "A and B" or of a plural that means two ("the two red cubes").
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: as `one`.
+        """
+        if "and" not in tokens and len(found := self.matching(tokens)) == 2:
+            return found[0], found[1]
+        a, b = split_pair(tokens)
+        return self.one(a), self.one(b)
+
+    def listed(self, tokens: Sequence[str]) -> Objects:
+        """Objects of "the red, green and blue cubes" or "all blocks"; a missing noun is the last one's, each once.
+
+        Raises:
+            UnknownNameError, AmbiguousNameError: as `one`.
+        """
+        parts = _split_list(tokens)
+        if len(parts) < 2:
+            return self.all(tokens)
+        noun = words.singular(parts[-1][-1])
+        found: list[SceneObject] = []
+        for part in parts:
+            named = noun == parts[-1][-1] or any(words.singular(word) in words.NOUNS for word in part)
+            named = named or any(word in (item.id.lower() for item in self.scene.objects) for word in part)
+            found.append(self.one([words.singular(word) for word in part] if named else [*part, noun]))
+        return tuple({item.id: item for item in found}.values())
+
     def is_plural(self, tokens: Sequence[str]) -> bool:
         """Whether the phrase names several objects on purpose ("the cubes", "all blocks")."""
         head = tokens[: self._head_length(tokens)]
@@ -155,12 +190,26 @@ class Resolver:
         phrase = _Phrase()
         i = 0
         while i < len(tokens):
-            relation = self._relation_at(tokens, i) if tokens[i] not in ("back", "front") or i else None
-            if relation is not None and (i or relation.relation not in ("shift",)):
+            placed = words.PLACES.get(tokens[i])
+            if placed is not None and self._noun_follows(tokens, i):
+                phrase.rankings.append(Ranking(*placed, phrase.ordinal or 1))
+                phrase.ordinal, i = 0, i + 1
+                continue
+            relation = self._relation_at(tokens, i)
+            if relation is not None:
                 phrase.relation, phrase.operand = relation, tokens[i + relation.words :]
                 break
             i += self._take(phrase, tokens, i, text)
         return phrase
+
+    def _noun_follows(self, tokens: Sequence[str], i: int) -> bool:
+        """Whether the words after a place describe an object, as in "left red cube" and not in "left of"."""
+        for word in tokens[i + 1 :]:
+            if words.singular(word) in words.NOUNS:
+                return True
+            if word not in words.COLORS.keys() | words.SIZES.keys() and word not in self._names:
+                return False
+        return False
 
     def _take(self, phrase: _Phrase, tokens: list[str], i: int, text: str) -> int:
         """Sort one word into the phrase and return how many words it took."""
@@ -212,9 +261,11 @@ class Resolver:
 
     def _apply(self, phrase: _Phrase, match: Callable[[SceneObject, str], bool], mainly: bool) -> Objects:
         found = [item for item in self.scene.objects if all(match(item, noun) for noun in phrase.nouns)]
-        found = [item for item in found if all(item.color.lower() == color for color in phrase.colors)]
+        found = [item for item in found if all(_color(item) == color for color in phrase.colors)]
         found = [
-            item for item in found if set(phrase.names) <= set(words.tokenize(f"{item.name} {item.label}"))
+            item
+            for item in found
+            if set(phrase.names) <= set(words.tokenize(f"{item.name} {item.label} {item.id}"))
         ]
         kept = tuple(found)
         if phrase.relation is not None and kept:
@@ -237,7 +288,7 @@ class Resolver:
             surfaces = {surface.name for surface in self.scene.supports}
             return tuple(item for item in found if item.supported_by in surfaces)
         if relation.relation == "between":
-            a, b = (self.one(part) for part in split_pair(operand))
+            a, b = self.pair(operand)
             return tuple(item for item in found if item.id not in (a.id, b.id) and _between(item, a, b))
         reference = self.one(operand)
         others = tuple(item for item in found if item.id != reference.id)
@@ -265,6 +316,8 @@ class Resolver:
         return lambda item: near(item, reference)
 
     def _on_side(self, found: Objects, side: str) -> Objects:
+        if not side:
+            return ()
         if side == "middle":
             middle = np.mean([item.centre for item in self.scene.objects], axis=0)
             return _extreme(
@@ -311,11 +364,25 @@ def split_pair(tokens: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(tokens[: places[-1]]), list(tokens[places[-1] + 1 :])
 
 
+def _split_list(tokens: Sequence[str]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token in (",", "and"):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [part for part in parts if part]
+
+
 def _content(tokens: Iterable[str]) -> list[str]:
     found = [word for word in tokens if word not in ",;.?!"]
     while found and found[0] in words.DETERMINERS:
         found = found[1:]
     return found
+
+
+def _color(item: SceneObject) -> str:
+    return words.COLORS.get(item.color.lower(), item.color.lower())
 
 
 def _same_label(item: SceneObject, noun: str) -> bool:

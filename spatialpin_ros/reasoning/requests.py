@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -54,6 +55,10 @@ _UNSUPPORTED = _listed(
     "rotate turn flip spin throw toss open close pour cut swap exchange sort arrange align knock hit kick wave dance "
     "sing fold break eat wash paint clean wipe roll tip press"
 )
+_BY_SIZE = re.compile(
+    r",? (?:(?:in order )?from (?:the )?(?:largest|biggest) to (?:the )?smallest|by size|in order of size|"
+    r"with the (?:largest|biggest)(?: one)? (?:at|on) (?:the )?bottom)\b"
+)
 _TOWER_ENDINGS = (
     ["on", "each", "other"],
     ["on", "top", "of", "each", "other"],
@@ -89,7 +94,8 @@ def read_request(request: str) -> tuple[Clause, ...]:
     Raises:
         NotUnderstoodError: when it is empty or asks for something else than putting, stacking, clearing or picking.
     """
-    tokens = [token for token in words.tokenize(request) if token not in "!?"]
+    text = _BY_SIZE.sub(" ", request.lower())
+    tokens = [token for token in words.tokenize(text) if token not in "!?"]
     clauses = [_clause(part) for part in _parts(tokens) if _strip(part)]
     if not clauses:
         raise NotUnderstoodError(f"the request is empty; I can {SUPPORTED}")

@@ -38,7 +38,22 @@ VIEWER_WORDS = frozenset({"camera", "viewer", "me", "us", "observer", "you", "yo
 QUANTIFIERS = frozenset({"all", "every", "each", "both", "any", "some"})
 DETERMINERS = QUANTIFIERS | {"the", "a", "an", "that", "this", "these", "those", "my", "your", "of"}
 FILLERS = frozenset(
-    {"colored", "coloured", "is", "are", "which", "other", "round", "square", "solid", "there"}
+    {
+        "colored",
+        "coloured",
+        "is",
+        "are",
+        "which",
+        "other",
+        "round",
+        "square",
+        "solid",
+        "there",
+        "with",
+        "id",
+        "called",
+        "named",
+    }
 )
 PRONOUNS = frozenset({"it", "them"})
 _COUNTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -86,6 +101,17 @@ EXTREMES: dict[str, tuple[str, int]] = {
     "uppermost": ("up", 1),
     "bottommost": ("up", -1),
     "lowest": ("up", -1),
+}
+# The same before a noun ("the left cube"), as scenes name objects that only their place tells apart.
+PLACES: dict[str, tuple[str, int]] = {
+    "left": ("right", -1),
+    "right": ("right", 1),
+    "front": ("front", 1),
+    "back": ("front", -1),
+    "near": ("front", 1),
+    "far": ("front", -1),
+    "top": ("up", 1),
+    "bottom": ("up", -1),
 }
 CLOSEST = frozenset({"closest", "nearest"})
 FARTHEST = frozenset({"farthest", "furthest"})
@@ -142,20 +168,30 @@ def tokenize(text: str) -> list[str]:
     lowered = re.sub(r"(\d),(\d)", r"\1.\2", lowered)
     lowered = re.sub(r"(\d)\s*(mm|cm|m)\b", r"\1 \2", lowered)
     lowered = re.sub(r"(\w)'s\b", r"\1 s", lowered).replace("'", " ").replace("-", " ")
+    lowered = re.sub(
+        r"\b(?:slightly|a (?:little )?bit|a little(?= (?:to|left|right|back|for|away|clos)))\b", " ", lowered
+    )
     return re.findall(r"\d+(?:\.\d+)?(?:st|nd|rd|th)?|[^\W\d]\w*|[,;.?!]", lowered)
 
 
-def preposition_at(tokens: Sequence[str], index: int) -> Preposition | None:
-    """Find the preposition that starts at a word, the first that matches."""
+def prepositions_at(tokens: Sequence[str], index: int) -> list[Preposition]:
+    """Every preposition that may start at a word, the likeliest first ("on the left", "on")."""
     text = " ".join(tokens[index : index + 8])
+    found = []
     for pattern, relation in _COMPILED:
         if match := pattern.match(text):
             side = next((group for group in match.groups() if group), "")
             side = {"rear": "back", "center": "middle", "centre": "middle"}.get(side, side)
             side = next((name for name in ("left", "right", "back") if side.startswith(name)), side)
             side = "front" if side.startswith("forward") else side
-            return Preposition(relation, side, len(match.group(0).split()))
-    return None
+            found.append(Preposition(relation, side, len(match.group(0).split())))
+    return found
+
+
+def preposition_at(tokens: Sequence[str], index: int) -> Preposition | None:
+    """The likeliest preposition that starts at a word."""
+    found = prepositions_at(tokens, index)
+    return found[0] if found else None
 
 
 def distance_at(tokens: Sequence[str], index: int) -> tuple[float, int] | None:

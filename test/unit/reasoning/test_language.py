@@ -11,10 +11,11 @@ from spatialpin_ros.errors import (
     AmbiguousNameError,
     InfeasibleTaskError,
     NotUnderstoodError,
+    SpatialPinError,
     UnknownNameError,
 )
 from spatialpin_ros.geometry import Pose
-from spatialpin_ros.reasoning import Abilities, polygons
+from spatialpin_ros.reasoning import Abilities, polygons, words
 from spatialpin_ros.reasoning.feasibility import check_task
 from spatialpin_ros.reasoning.language import understand
 from spatialpin_ros.relations import viewer_frame
@@ -306,3 +307,80 @@ def test_the_same_request_gives_the_same_task(abilities):
     assert first.to_dict() == second.to_dict()
     later = replace(scene, stamp_s=1.0)
     assert understand(later, abilities, "put the ball next to the can").id != first.id
+
+
+def placed_names_scene():
+    return make_scene(
+        make_object("o1", "red", at=(0.5, -0.2), name="left red cube"),
+        make_object("o2", "red", at=(0.5, 0.2), name="right red cube"),
+        make_object("o3", "grey", "box", (0.1, 0.07, 0.05), (0.6, 0.0)),
+        make_object("o4", "green", "block", (0.03, 0.06, 0.05), (0.4, -0.05), name="green block 1"),
+        make_object("o5", "green", "block", (0.03, 0.06, 0.05), (0.4, 0.1), name="green block 2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("put the left red cube on the gray box", "o1>o3"),
+        ("put the grey box on the left red cube", "o3>o1"),
+        ("put the left cube on the right cube", "o1>o2"),
+        ("put green block 1 on green block 2", "o4>o5"),
+        ("put the right green block on the box", "o5>o3"),
+        ("put the red cube on the left on the box", "o1>o3"),
+        ("put the second green block from the left on the box", "o5>o3"),
+        ("put the left red cube on the other red cube", "o1>o2"),
+    ],
+)
+def test_objects_named_by_their_place(text, expected, abilities):
+    assert placed(understand(placed_names_scene(), abilities, text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("move the small red cube a bit to the left", ("o5",)),
+        ("place the cylinder between the two red cubes", ("o3",)),
+        ("put the large red cube and the small red cube on the left side of the table", ("o1", "o5")),
+        ("put all red objects on the right side of the table", ("o1", "o5")),
+        ("move the ball 2 inches to the right of the blue box", ("o4",)),
+    ],
+)
+def test_lists_pairs_and_small_words(text, moved, abilities):
+    task = understand(five_blocks(), abilities, text)
+    assert task.object_ids == moved
+    assert task.steps[-1].action == "place_in_area"
+
+
+def test_everything_off_an_object_unloads_it(abilities):
+    assert understand(carrying_scene(), abilities, "clear everything off the blue box").object_ids == ("o2",)
+
+
+def test_random_words_never_escape_the_error_tree(abilities):
+    rng = np.random.default_rng(7)
+    verbs = {
+        "put",
+        "stack",
+        "move",
+        "clear",
+        "the",
+        "of",
+        "on",
+        "left",
+        "to",
+        "in",
+        "next",
+        ",",
+        "and",
+        "10",
+        "cm",
+    }
+    vocabulary = sorted(words.VOCABULARY | verbs)
+    scene = five_blocks()
+    for _ in range(400):
+        text = " ".join(["put", *rng.choice(vocabulary, int(rng.integers(1, 9)))])
+        try:
+            task = understand(scene, abilities, text)
+        except SpatialPinError:
+            continue
+        assert check_task(scene, task, abilities).ok, text
