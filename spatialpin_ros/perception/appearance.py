@@ -27,11 +27,11 @@ COLOR_WORDS = (
 _HUES = (
     (12.0, "pink"),
     (50.0, "red"),
-    (73.0, "orange"),
+    (78.0, "orange"),
     (112.0, "yellow"),
     (172.0, "green"),
     (228.0, "cyan"),
-    (302.0, "blue"),
+    (308.5, "blue"),
     (336.0, "purple"),
 )
 _GREY_CHROMA = 9.0
@@ -61,7 +61,7 @@ def color_word(rgb: npt.ArrayLike) -> str:
     if chroma < _GREY_CHROMA + 0.03 * lightness:
         return "white" if lightness > 78.0 else "grey" if lightness > 22.0 else "black"
     word = next((name for bound, name in _HUES if hue < bound), "pink")
-    dim = lightness < (52.0 if hue < 73.0 else 45.0) and chroma < 62.0
+    dim = lightness < (52.0 if hue < 78.0 else 45.0) and chroma < 62.0
     if word in ("red", "orange", "yellow") and hue >= 46.0 and dim:
         return "brown"
     if word == "red" and lightness > 62.0 and chroma < 60.0:
