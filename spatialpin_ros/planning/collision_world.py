@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,7 @@ from spatialpin_ros.geometry import Pose
 from spatialpin_ros.planning.obstacles import Obstacle, se3
 from spatialpin_ros.planning.robot_model import RobotModel
 
+_NAMED = 3
 _PoolClass = pin.BroadPhaseManagerPool_DynamicAABBTreeCollisionManager
 
 
@@ -34,6 +36,7 @@ class Held:
     name: str
     shape: Any
     tcp_T_object: Pose
+    label: str = ""
 
 
 class CollisionWorld:
@@ -100,7 +103,7 @@ class CollisionWorld:
         """Move an obstacle into the hand."""
         body = next(item for item in self.obstacles if item.name == name)
         rest = tuple(item for item in self.obstacles if item.name != name)
-        return self.derive(obstacles=rest, held=Held(name, body.shape, tcp_T_object), **changes)
+        return self.derive(obstacles=rest, held=Held(name, body.shape, tcp_T_object, body.label), **changes)
 
     def valid(self, q: FloatArray) -> bool:
         """Tell whether one (D,) position is within limits and touches nothing."""
@@ -112,12 +115,26 @@ class CollisionWorld:
         inside[inside] = ~self._collides(q[inside], stop_at_first=False)
         return inside
 
-    def motion(self, start: FloatArray, end: FloatArray, step_rad: float | None = None) -> bool:
-        """Tell whether the straight joint motion between two (D,) positions is free, ends included."""
+    def motion(
+        self,
+        start: FloatArray,
+        end: FloatArray,
+        step_rad: float | None = None,
+        *,
+        start_is_free: bool = False,
+    ) -> bool:
+        """Tell whether the straight joint motion between two (D,) positions is free, ends included.
+
+        Args:
+            start_is_free: `start` was checked before and is left out.
+        """
         self.counters.edges += 1
-        length = float(np.linalg.norm(end - start))
-        steps = max(1, int(np.ceil(length / (step_rad or self.step_rad))))
-        return self._free(start + (end - start) * _fractions(steps)[:, None])
+        change = end - start
+        steps = max(1, math.ceil(math.sqrt(float(change @ change)) / (step_rad or self.step_rad)))
+        if not self.robot.within_limits(np.stack((start, end))).all():
+            return False
+        fractions = _fractions(steps)[:-1] if start_is_free else _fractions(steps)
+        return not self._collides(start + change * fractions[:, None], stop_at_first=True).any()
 
     def path(self, waypoints: FloatArray, step_rad: float | None = None) -> bool:
         """Tell whether the polyline through (N, D) waypoints is free."""
@@ -152,7 +169,15 @@ class CollisionWorld:
         violation = self.robot.limit_violation(q)
         if violation:
             return violation
-        return ", ".join(f"{first} touches {second}" for first, second in self.contacts(q))
+        labels = {item.name: item.label for item in self.obstacles}
+        if self.held is not None:
+            labels[self.held.name] = self.held.label or self.held.name
+        called = [
+            (labels.get(first, first), labels.get(second, second)) for first, second in self.contacts(q)
+        ]
+        touching = [f"{first} touches {second}" for first, second in called]
+        more = [f"and {len(touching) - _NAMED} more"] if len(touching) > _NAMED else []
+        return ", ".join(touching[:_NAMED] + more)
 
     def _full(self, q: FloatArray) -> FloatArray:
         return self.robot.full(np.asarray(q, dtype=np.float64), self.width_m)
@@ -228,11 +253,11 @@ def densify(waypoints: FloatArray, step_rad: float) -> FloatArray:
 
 @lru_cache(maxsize=512)
 def _fractions(steps: int) -> FloatArray:
-    """0..1 in `steps` equal steps, ends first and then by bisection, so that a collision is met early."""
-    order, spans = [0, steps], [(0, steps)]
+    """0..1 in `steps` equal steps: the end, then by bisection, so that a collision is met early; the start last."""
+    order, spans = [steps], [(0, steps)]
     for low, high in spans:
         middle = (low + high) // 2
         if middle > low:
             order.append(middle)
             spans += [(low, middle), (middle, high)]
-    return np.array(order) / steps
+    return np.array([*order, 0]) / steps

@@ -27,7 +27,7 @@ util.setLogLevel(util.LOG_NONE)
 
 
 class _Motions(base.MotionValidator):  # type: ignore[misc]
-    """Edge checks in the collision world; OMPL passes only the two states here."""
+    """Edge checks in the collision world; OMPL passes only the two states, the first of them known to be valid."""
 
     def __init__(self, information: Any, world: CollisionWorld, dimension: int) -> None:
         super().__init__(information)
@@ -35,7 +35,7 @@ class _Motions(base.MotionValidator):  # type: ignore[misc]
 
     def checkMotion(self, first: Any, second: Any) -> bool:
         d = self._dimension
-        return self._world.motion(np.array(first[0:d]), np.array(second[0:d]))
+        return self._world.motion(np.array(first[0:d]), np.array(second[0:d]), start_is_free=True)
 
 
 def run_ompl(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class PathOptions:
         improve_s: most time to shorten it [s]; 0 keeps the first shortened path.
         improve_edges: most edge checks spent on shortening it. Reached before `improve_s`, it makes the result
             depend on the seed alone, not on the speed of the machine.
+        check_rad: resolution at which a path that is returned has been checked [rad]; the search itself works
+            at the world's own, which is coarser.
         good_enough: stop when the path is at most this many times the straight line's length.
         seed: of all random choices.
         cancelled: asked often; True ends the search.
@@ -41,6 +44,7 @@ class PathOptions:
     first_path_s: float = 5.0
     improve_s: float = 0.05
     improve_edges: int = 150
+    check_rad: float = 0.02
     good_enough: float = 1.05
     seed: int = 0
     cancelled: Callable[[], bool] = never
@@ -103,9 +107,13 @@ class _Search:
 
     def offer(self, path: FloatArray, name: str) -> None:
         cost = path_length(path)
-        if not self.history or cost < self.history[-1][1] - 1e-9:
+        shorter = not self.history or cost < self.history[-1][1] - 1e-9
+        if shorter and self.world.path(path, self.options.check_rad):
             self.best, self.won = path, name
             self.history.append((self.elapsed(), cost))
+
+    def shorten(self, path: FloatArray, rng: np.random.Generator, name: str, **limits: Any) -> None:
+        self.offer(shortcut(self.world, path, rng, step_rad=self.options.check_rad, **limits), name)
 
     def bound(self) -> float:
         """Length that no path can be shorter than [rad]."""
@@ -153,7 +161,7 @@ def plan_path(
 def _straight(search: _Search) -> None:
     order = np.argsort(np.linalg.norm(search.goals - search.start, axis=1), kind="stable")
     for k in order[:4]:
-        if search.world.motion(search.start, search.goals[k]):
+        if search.world.motion(search.start, search.goals[k], search.options.check_rad):
             search.offer(np.stack([search.start, search.goals[k]]), "straight_line")
             return
 
@@ -168,12 +176,15 @@ def _first_path(search: _Search) -> None:
     if name != "rrt_connect":
         _optimise(search, name, min(options.first_path_s, max(options.improve_s, 0.05)))
         return
-    path = run_ompl(name, search.world, search.start, search.goals, stop, options.seed)
-    if path is None:
-        return
-    search.offer(path, name)
     rng = np.random.default_rng(options.seed)
-    search.offer(shortcut(search.world, path, rng, stop=options.cancelled), name)
+    for world in (search.world, search.world.derive(step_rad=options.check_rad)):
+        path = run_ompl(name, world, search.start, search.goals, stop, options.seed)
+        if path is None:
+            return
+        search.offer(path, name)
+        search.shorten(path, rng, name, stop=options.cancelled)
+        if search.found():
+            return
 
 
 def _improve(search: _Search) -> None:
@@ -195,7 +206,7 @@ def _improve(search: _Search) -> None:
         )
         attempt += 1
         if path is not None:
-            search.offer(shortcut(search.world, path, rng, stop=stop), "restart")
+            search.shorten(path, rng, "restart", stop=stop)
     left = until - search.elapsed()
     if left > 0.05 and counters.edges <= most and not search.done() and not options.cancelled():
         _optimise(search, "rrt_star", left)
@@ -212,4 +223,4 @@ def _optimise(search: _Search, name: str, budget_s: float) -> None:
     path = run_ompl(name, search.world, search.start, search.goals, stop, options.seed, good_enough=good)
     if path is not None:
         search.offer(path, name)
-        search.offer(shortcut(search.world, path, np.random.default_rng(options.seed), tries=60), name)
+        search.shorten(path, np.random.default_rng(options.seed), name, tries=60)

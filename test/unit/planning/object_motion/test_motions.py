@@ -117,8 +117,8 @@ def test_translations_keep_the_orientation(
     along = goal_pose(TranslateDirecAxis(distance, "o2", "o3"), scene, "o1", start)
     unit = np.array([0.2, 0.5, 0.0]) / np.hypot(0.2, 0.5)
     assert np.allclose(along.position - start.position, distance * unit, atol=1e-12)
-    assert np.array_equal(near.quaternion, start.quaternion)
-    assert np.array_equal(along.quaternion, start.quaternion)
+    assert np.allclose(near.quaternion, start.quaternion, atol=1e-15)
+    assert np.allclose(along.quaternion, start.quaternion, atol=1e-15)
 
 
 def test_the_moved_object_as_a_reference_counts_where_it_is_now() -> None:
