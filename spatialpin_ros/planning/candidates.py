@@ -26,7 +26,7 @@ from spatialpin_ros.scene import SceneObject
 
 _UP = np.array([0.0, 0.0, 1.0])
 _SHORTER = (1.0, 0.5)
-_BATCH, _TOGETHER, _BRANCHES, _FEW_SEEDS = 8, 3, 2, 6
+_BATCH, _TOGETHER, _MOST_PICKS, _BRANCHES, _FEW_SEEDS = 8, 3, 6, 2, 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,9 @@ class CandidateSearch:
         while batch := list(islice(source, _BATCH)):
             for padding_m, options in self._rounds():
                 found = False
-                picks = sorted(self._picks(batch, padding_m, options), key=lambda pick: pick.cost)
+                picks = sorted(self._picks(batch, padding_m, options), key=lambda pick: pick.cost)[
+                    :_MOST_PICKS
+                ]
                 for first in range(0, len(picks), _TOGETHER):
                     if self.stopped():
                         return
@@ -136,7 +138,7 @@ class CandidateSearch:
         preferred, accepted = self.options.neighbour_padding_m
         thorough = self.options.ik
         quick = replace(thorough, seeds=min(_FEW_SEEDS, thorough.seeds))
-        return [(preferred, quick), (accepted, quick), (accepted, thorough)]
+        return [(preferred, quick), (accepted, thorough)]
 
     def touch_world(self, opening_m: float, padding_m: float) -> CollisionWorld:
         """The world for straight motions of the open, empty hand."""
@@ -242,6 +244,7 @@ class CandidateSearch:
         seeds = np.stack([self._turned(pick, place) for pick, place in pairs])
         q, reached = ik.solve_batch(self.robot, rotations, positions, seeds, self.options.ik)
         if not reached.any():
+            goals = goals[:_TOGETHER]
             for solution in ik.solve(self.robot, goals, picks[0].lift[-1], self.rng, self.options.ik):
                 if not reached[solution.index]:
                     q[solution.index], reached[solution.index] = solution.q, True
@@ -271,6 +274,10 @@ class CandidateSearch:
         released = self.placed_world(
             candidate.place.object_pose, candidate.grasp.opening_m, candidate.padding_m
         )
+        if not released.valid(joints):
+            why = partial(released.explain, joints)
+            self.failures.add(candidate.name, "place", "goal_in_collision", why)
+            return None
         rotations, _ = self.robot.tcp_batch(joints[None])
         retreat = self._lines(released, joints[None], -rotations[:, :, 2], self.options.retreat_m)[0]
         if not retreat:

@@ -32,6 +32,7 @@ class Obstacle:
         name: id of the scene object, name of the support, or a fixture's name.
         shape: coal collision geometry in the obstacle's own frame.
         pose: pose of that frame in the base frame.
+        label: what people call it; by default its name.
         kind: "wall" bodies only stop the gripper and what it holds.
     """
 
@@ -39,13 +40,15 @@ class Obstacle:
     shape: Any
     pose: Pose
     kind: Kind = "object"
+    label: str = ""
     placement: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "placement", se3(self.pose))
+        object.__setattr__(self, "label", self.label or self.name)
 
     def moved_to(self, pose: Pose) -> Obstacle:
-        return Obstacle(self.name, self.shape, pose, self.kind)
+        return Obstacle(self.name, self.shape, pose, self.kind, self.label)
 
 
 def se3(pose: Pose) -> Any:
@@ -68,7 +71,7 @@ def body_of(item: SceneObject) -> Any:
 
 
 def object_obstacle(item: SceneObject) -> Obstacle:
-    return Obstacle(item.id, body_of(item), item.box.pose)
+    return Obstacle(item.id, body_of(item), item.box.pose, label=item.name)
 
 
 def scene_obstacles(

@@ -152,7 +152,9 @@ def _profile(
         [np.repeat(path[:1], width, axis=0), positions, np.repeat(path[-1:], width, axis=0)]
     )
     sums = np.cumsum(np.concatenate([np.zeros((1, padded.shape[1])), padded]), axis=0)
-    return np.asarray((sums[width:] - sums[:-width]) / width)
+    smooth = (sums[width:] - sums[:-width]) / width
+    smooth[0], smooth[-1] = path[0], path[-1]
+    return np.asarray(smooth)
 
 
 def _sample(
