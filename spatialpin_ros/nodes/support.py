@@ -34,9 +34,10 @@ def run(make: Callable[[], Any]) -> None:
     that cannot start, for example because of a bad parameter, ends with one clear line and exit status 1.
     """
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    ending = threading.Event()
+    # An Event's set is not reentrant: a second signal would find its lock taken by the first, for ever.
+    ending: queue.SimpleQueue[None] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
+        signal.signal(number, lambda *_: ending.put(None))
     try:
         node = make()
     except SpatialPinError as error:
@@ -48,7 +49,7 @@ def run(make: Callable[[], Any]) -> None:
     sys.exit(status)
 
 
-def _spin_until(ending: threading.Event, node: Any) -> int:
+def _spin_until(ending: queue.SimpleQueue[None], node: Any) -> int:
     """Spin on a thread of its own, because a signal does not wake a thread that waits for messages."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -63,11 +64,11 @@ def _spin_until(ending: threading.Event, node: Any) -> int:
         except Exception as error:  # the executor's boundary: a node whose callback failed must not live on half dead
             node.get_logger().fatal(f"callback failed: {error!r}\n{traceback.format_exc()}")
             status = 1
-        ending.set()
+        ending.put(None)
 
     thread = threading.Thread(target=spin, name="executor", daemon=True)
     thread.start()
-    ending.wait()
+    ending.get()
     node.close()
     executor.shutdown(timeout_sec=1.0)
     thread.join(1.0)
