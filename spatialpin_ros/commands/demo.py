@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,9 @@ from spatialpin_ros.demo.flow import RunOptions, run_once
 from spatialpin_ros.demo.workcell import Workcell
 from spatialpin_ros.report import RunRecord, write_report
 from spatialpin_ros.report.page import sentence
+
+Place = tuple[Workcell, Mapping[str, Path], Callable[[], bool]]
+"""A workcell, the logs of its nodes, and whether it still works."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,30 +70,28 @@ def demo(
     folder = out or Path("runs") / f"{stamp}-seed{seed}"
     setting = Setting(ros, robot, camera, backend, gui, domain)
     runs: list[RunRecord] = []
-    with _workcell(setting, folder, account) as (cell, logs):
+    with _workcell(setting, folder, account) as (cell, logs, is_alive):
         for number in range(repeat):
             place = folder if repeat == 1 else folder / f"seed{seed + number}"
             runs.append(_one(cell, RunOptions(seed + number, objects, request), place, logs, account))
+            if not is_alive():
+                break
     if repeat > 1:
-        _summarise(runs, account)
-    if not all(run.succeeded for run in runs):
+        _summarise(runs, repeat, account)
+    if len(runs) < repeat or not all(run.succeeded for run in runs):
         raise typer.Exit(1)
 
 
 @contextmanager
-def _workcell(
-    setting: Setting, folder: Path, account: Account
-) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+def _workcell(setting: Setting, folder: Path, account: Account) -> Iterator[Place]:
     account.heading("spatialpin demo", ["simulated table", "ROS 2" if setting.ros else "one process, no ROS"])
     opened = _ros_cell(setting, folder, account) if setting.ros else _local_cell(setting, account)
-    with opened as (cell, logs):
-        yield cell, logs
+    with opened as place:
+        yield place
 
 
 @contextmanager
-def _ros_cell(
-    setting: Setting, folder: Path, account: Account
-) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+def _ros_cell(setting: Setting, folder: Path, account: Account) -> Iterator[Place]:
     import_ros()
     from spatialpin_ros.demo.graph import GraphOptions, running_graph
 
@@ -104,13 +105,13 @@ def _ros_cell(
         client, processes = graph.__enter__()
         step.note = f"{', '.join(processes.logs)} ready ({client.transport})"
     try:
-        yield client, processes.logs
+        yield client, processes.logs, processes.all_run
     finally:
         graph.__exit__(None, None, None)
 
 
 @contextmanager
-def _local_cell(setting: Setting, account: Account) -> Iterator[tuple[Workcell, Mapping[str, Path]]]:
+def _local_cell(setting: Setting, account: Account) -> Iterator[Place]:
     from spatialpin_ros.demo.local import LocalWorkcell
 
     with account.step("workcell") as step:
@@ -118,7 +119,7 @@ def _local_cell(setting: Setting, account: Account) -> Iterator[tuple[Workcell, 
         cell = LocalWorkcell(robot, camera, backend=setting.backend, gui=setting.gui)
         step.note = f"{robot.name} and camera '{camera.name}' in PyBullet"
     try:
-        yield cell, {}
+        yield cell, {}, lambda: True
     finally:
         cell.close()
 
@@ -128,12 +129,14 @@ def _one(
 ) -> RunRecord:
     run = dataclasses.replace(run_once(cell, options, account), logs=logs)
     account.verdict(run.succeeded, run.verdict, sentence(run.explanation))
+    if run.detail:
+        account.console.print(Text(run.detail, "dim"), soft_wrap=True)
     with account.step("report") as step:
         step.note = str(write_report(folder, run))
     return run
 
 
-def _summarise(runs: list[RunRecord], account: Account) -> None:
+def _summarise(runs: list[RunRecord], asked: int, account: Account) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("seed", justify="right")
     table.add_column("verdict")
@@ -144,8 +147,9 @@ def _summarise(runs: list[RunRecord], account: Account) -> None:
         seconds = {item.name: f"{item.seconds:.2f} s" for item in run.timings}
         verdict = Text(run.verdict, "green" if run.succeeded else "red")
         task = run.task.description if run.task is not None else run.explanation
-        table.add_row(str(run.seed), verdict, seconds.get("plan", ""), seconds.get("execute", ""), task)
+        table.add_row(str(run.seed), verdict, seconds.get("plan", ""), seconds.get("execute", ""), Text(task))
     account.console.print()
     account.console.print(table)
     good = sum(run.succeeded for run in runs)
-    account.verdict(good == len(runs), f"{good} of {len(runs)}", "runs succeeded")
+    left_out = f"; {asked - len(runs)} were not started" if asked > len(runs) else ""
+    account.verdict(good == asked, f"{good} of {asked}", f"runs succeeded{left_out}")

@@ -74,6 +74,7 @@ class _Run:
         self._task: Task | None = None
         self._plan: Plan | PlanFailure | None = None
         self._outcome: Outcome | None = None
+        self._executed = False
         self.error = ""
 
     def go(self) -> None:
@@ -135,7 +136,7 @@ class _Run:
 
     def _carry_out(self, plan: Plan) -> None:
         with self._account.execution() as lines:
-            started = Step("execute")
+            started, self._executed = Step("execute"), True
             self._outcome = self._cell.execute(plan.task, plan, lines.update, threading.Event())
             started.end()
         self._timings.append(Timing("execute", started.seconds))
@@ -166,9 +167,9 @@ class _Run:
             plan_failure=plan if isinstance(plan, PlanFailure) else None,
             outcome=self._outcome,
             timings=tuple(self._timings),
-            events=recorder.events if self._outcome is not None else (),
-            joints=recorder.joint_recording if self._outcome is not None else None,
-            video=recorder.video if self._outcome is not None else (),
+            events=recorder.events if self._executed else (),
+            joints=recorder.joint_recording if self._executed else None,
+            video=recorder.video if self._executed else (),
             machine=describe_machine(),
             error=self.error,
         )

@@ -87,7 +87,7 @@ def node_environment(domain: int) -> dict[str, str]:
 def _end_with_parent() -> None:
     """Have the kernel end this process when its parent dies, however that dies (Linux)."""
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 class NodeProcesses:
@@ -141,6 +141,9 @@ class NodeProcesses:
                 raise NodeDiedError(
                     f"the {name} node died ({_in_words(status)}); the end of its log:\n{self.tail(name)}"
                 )
+
+    def all_run(self) -> bool:
+        return all(process.poll() is None for process in self._running.values())
 
     def tail(self, name: str, lines: int = TAIL_LINES) -> str:
         """The last lines of a node's log."""

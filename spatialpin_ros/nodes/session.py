@@ -42,6 +42,7 @@ class GraphSession:
         self.health = health
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain_id)
+        self.domain_id = int(self._context.get_domain_id())
         overrides = [Parameter("use_sim_time", Parameter.Type.BOOL, use_sim_time)]
         self.node: Node = rclpy.create_node(
             "spatialpin_client", context=self._context, parameter_overrides=overrides
@@ -60,10 +61,6 @@ class GraphSession:
             self._executor.spin()
         except ExternalShutdownException:
             return
-
-    @property
-    def domain_id(self) -> int:
-        return int(self._context.get_domain_id())
 
     @property
     def now_s(self) -> float:

@@ -152,4 +152,9 @@ class RunRecord:
         """The sentence that explains the verdict."""
         if self.outcome is not None:
             return self.outcome.message
-        return self.plan_failure.message if self.plan_failure is not None else self.error
+        return self.plan_failure.message if self.plan_failure is not None else self.error.partition("\n")[0]
+
+    @property
+    def detail(self) -> str:
+        """What follows the sentence of an error, such as the end of a log."""
+        return self.error.partition("\n")[2]
