@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,27 @@ from spatialpin_ros.errors import InvalidValueError
 
 def _identity_quaternion() -> FloatArray:
     return np.array([0.0, 0.0, 0.0, 1.0])
+
+
+def _rotation_rows(x: float, y: float, z: float, w: float) -> list[list[float]]:
+    """Rows of the rotation matrix of a unit quaternion; scalars, because poses are made one by one in hot paths."""
+    return [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+
+
+def _quaternion_product(a: list[float], b: list[float]) -> list[float]:
+    """Hamilton product a b of xyzw quaternions."""
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
+    return [
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+        aw * bw - ax * bx - ay * by - az * bz,
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +59,13 @@ class Pose:
     def __post_init__(self) -> None:
         position = read_only(np.array(self.position, dtype=np.float64), "pose position", (3,))
         quaternion = read_only(self.quaternion, "pose quaternion (xyzw)", (4,))
-        norm = float(np.linalg.norm(quaternion))
+        norm = math.sqrt(float(quaternion @ quaternion))
         if norm < 1e-6:
             raise InvalidValueError("pose quaternion (xyzw): has zero length")
+        unit = quaternion / norm
+        unit.flags.writeable = False
         object.__setattr__(self, "position", position)
-        object.__setattr__(self, "quaternion", read_only(quaternion / norm, "pose quaternion (xyzw)", (4,)))
+        object.__setattr__(self, "quaternion", unit)
 
     @classmethod
     def from_matrix(cls, matrix: npt.ArrayLike) -> Pose:
@@ -80,7 +104,7 @@ class Pose:
     @property
     def axes(self) -> FloatArray:
         """(3, 3) rotation matrix; its columns are the frame's x, y and z axes."""
-        return np.asarray(self.rotation.as_matrix())
+        return np.array(_rotation_rows(*self.quaternion.tolist()))
 
     @property
     def matrix(self) -> FloatArray:
@@ -105,7 +129,8 @@ class Pose:
 
     def __matmul__(self, other: Pose) -> Pose:
         """Compose: `a_T_b @ b_T_c` is `a_T_c`."""
-        return Pose(self.transform(other.position), (self.rotation * other.rotation).as_quat())
+        product = _quaternion_product(self.quaternion.tolist(), other.quaternion.tolist())
+        return Pose(self.transform(other.position), np.array(product))
 
     def distance_to(self, other: Pose) -> tuple[float, float]:
         """Return the translation [m] and rotation angle [rad] between two poses."""

@@ -101,3 +101,9 @@ def test_flat_boxes_and_dangling_triangles_are_refused() -> None:
         OrientedBox(Pose(), np.array([0.1, 0.0, 0.1]))
     with pytest.raises(InvalidValueError, match="indices"):
         TriangleMesh(np.zeros((3, 3)), np.array([[0, 1, 3]], dtype=np.int32))
+
+
+@given(poses, poses)
+def test_axes_and_composition_agree_with_scipy(a: Pose, b: Pose) -> None:
+    assert np.allclose(a.axes, a.rotation.as_matrix(), atol=1e-12)
+    assert np.allclose((a @ b).axes, (a.rotation * b.rotation).as_matrix(), atol=1e-9)
