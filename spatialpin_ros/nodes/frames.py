@@ -74,7 +74,6 @@ class FrameSource:
     def _open(self) -> None:
         if self._subscriptions:
             return
-        self._sync.clear()
         for index, (key, kind) in enumerate(STREAMS):
             subscription = self._node.create_subscription(
                 kind,
@@ -100,6 +99,9 @@ class FrameSource:
             CameraFrameError: when none comes in time; says which topic is silent.
         """
         future: Future[Any] = Future(executor=self._node.executor)
+        if not self._waiting:
+            # What came before is too old, and must not hide that a topic is silent now.
+            self._sync.clear()
         self._waiting.append(_Waiting(future, now_s(self._node), time.monotonic() + timeout_s))
         self._open()
         self._watchdog.reset()

@@ -13,7 +13,6 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from spatialpin_interfaces.msg import Plan as PlanMsg
-from spatialpin_interfaces.msg import Scene as SceneMsg
 from spatialpin_interfaces.srv import PlanTask
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -27,12 +26,12 @@ from spatialpin_ros.conversions import (
     plan_to_msg,
     plan_to_path,
     plan_to_trajectory,
-    scene_from_msg,
     task_from_msg,
     waypoints_to_msg,
 )
-from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError
+from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
+from spatialpin_ros.nodes.newest_scene import NewestScene
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.support import Worker, now_s, run
@@ -66,10 +65,12 @@ class PlannerNode(Node):
         super().__init__("planner")
         values = declare(self, PARAMETERS)
         self._robot = RobotConfig.load(values["robot"])
-        self._scene: SceneMsg | None = None
+        self._scene = NewestScene(self, values["scene_topic"])
         self._cancel = threading.Event()
         self._planning: PlanningWorker | None = None
         self._urdf: str | None = None
+        self._robot_known = threading.Event()
+        self._robot_wait_s: float = values["robot_description_wait_s"] + 1.0
         self._worker = Worker(self, "planning")
         self._joints = JointStateMonitor(self, self._robot, values["joint_states_timeout_s"])
         self._plan_topic = self.create_publisher(PlanMsg, "~/plan", LATCHED)
@@ -78,7 +79,6 @@ class PlannerNode(Node):
         self._trajectory_topic = self.create_publisher(JointTrajectory, "~/trajectory", LATCHED)
         self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
         group = ReentrantCallbackGroup()
-        self.create_subscription(SceneMsg, values["scene_topic"], self._on_scene, LATCHED, callback_group=group)
         self.create_service(PlanTask, "~/plan_task", self._plan_task, callback_group=group)
         self.create_service(Trigger, "~/cancel", self._on_cancel, callback_group=group)
         self._find_robot(values, group)
@@ -108,10 +108,8 @@ class PlannerNode(Node):
         if self._planning is not None:
             self._planning.close()
         self._urdf, self._planning = urdf, PlanningWorker(self._robot, urdf)
+        self._robot_known.set()
         self.get_logger().info(f"planning for '{self._robot.name}'")
-
-    def _on_scene(self, message: SceneMsg) -> None:
-        self._scene = message
 
     def _on_cancel(self, _: Any, response: Any) -> Any:
         self._cancel.set()
@@ -137,11 +135,9 @@ class PlannerNode(Node):
 
     def _plan(self, request: Any) -> PlanMsg | PlanFailure:
         """Plan and publish; runs on the worker's thread."""
-        if self._scene is None:
-            raise PerceptionError("there is no scene yet; call /scene/capture first")
-        if self._planning is None:
+        if not self._robot_known.wait(self._robot_wait_s) or self._planning is None:
             raise ExecutionError("no robot_description came yet; publish it, or set urdf_source to config")
-        scene, task = scene_from_msg(self._scene), task_from_msg(request.task)
+        scene, task = self._scene.get(), task_from_msg(request.task)
         stale = self._stale(scene)
         if stale is not None:
             return stale

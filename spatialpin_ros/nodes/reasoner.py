@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from spatialpin_interfaces.msg import Evidence
-from spatialpin_interfaces.msg import Scene as SceneMsg
 from spatialpin_interfaces.srv import AskScene, DescribeTask, ProposeTasks
 
 from spatialpin_ros.config import RobotConfig
-from spatialpin_ros.conversions import scene_from_msg, task_to_msg
+from spatialpin_ros.conversions import task_to_msg
 from spatialpin_ros.errors import (
     AmbiguousNameError,
     BackendError,
@@ -22,15 +21,14 @@ from spatialpin_ros.errors import (
     SpatialPinError,
     UnknownNameError,
 )
+from spatialpin_ros.nodes.newest_scene import NewestScene, NoSceneError
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
-from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.support import Worker, run
 from spatialpin_ros.reasoning import Abilities, Answer, Proposals, backend_names, create_backend
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
 Result = TypeVar("Result")
-NO_SCENE = "there is no scene yet; call /scene/capture first"
 PARAMETERS = (
     ROBOT,
     Parameter("backend", "symbolic", "Reasoning back end.", choices=backend_names()),
@@ -48,10 +46,9 @@ class ReasonerNode(Node):
         values = declare(self, PARAMETERS)
         self._abilities = Abilities.from_robot(RobotConfig.load(values["robot"]))
         self._backend = create_backend(values["backend"])
-        self._scene: SceneMsg | None = None
+        self._scene = NewestScene(self, values["scene_topic"])
         self._worker = Worker(self, "reasoner")
         group = ReentrantCallbackGroup()
-        self.create_subscription(SceneMsg, values["scene_topic"], self._on_scene, LATCHED, callback_group=group)
         self._serve(ProposeTasks, "~/propose_tasks", self._propose, group)
         self._serve(DescribeTask, "~/describe_task", self._describe, group)
         self._serve(AskScene, "~/ask", self._ask, group)
@@ -60,14 +57,8 @@ class ReasonerNode(Node):
     def _serve(self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup) -> None:
         self.create_service(kind, name, callback, callback_group=group)
 
-    def _on_scene(self, message: SceneMsg) -> None:
-        self._scene = message
-
     async def _with_scene(self, job: Callable[[Scene], Result]) -> Result:
-        message = self._scene
-        if message is None:
-            raise _NoSceneError(NO_SCENE)
-        return await self._worker.run(lambda: job(scene_from_msg(message)))
+        return await self._worker.run(lambda: job(self._scene.get()))
 
     async def _propose(self, request: Any, response: Any) -> Any:
         count = request.max_tasks or int(self.get_parameter("max_tasks").value or 1)
@@ -121,15 +112,11 @@ class ReasonerNode(Node):
         self._backend.close()
 
 
-class _NoSceneError(SpatialPinError):
-    """Nothing was captured yet."""
-
-
 def _reason(error: SpatialPinError) -> str:
     kinds: tuple[tuple[type[SpatialPinError], str], ...] = (
         (UnknownNameError, "unknown_name"),
         (AmbiguousNameError, "ambiguous_name"),
-        (_NoSceneError, "no_scene"),
+        (NoSceneError, "no_scene"),
         (BackendError, "backend"),
         (InfeasibleTaskError, "infeasible"),
         (InvalidValueError, "no_scene"),
