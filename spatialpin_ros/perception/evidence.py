@@ -26,6 +26,7 @@ class Borders:
     Args:
         label, other_label: (N,) labels of the pixel and of its neighbour.
         u, v: (N,) image position midway between the two [px].
+        outward: (N,) flat index step from the pixel to its neighbour: 1, -1, or plus or minus the image's width.
         depth, other_depth: (N,) z-depths [m].
         z, other_z: (N,) heights above the table [m].
         starts: (n + 2,) where each label's rows begin; rows are sorted by label.
@@ -36,6 +37,7 @@ class Borders:
     other_label: Int32Array
     u: FloatArray
     v: FloatArray
+    outward: npt.NDArray[np.intp]
     depth: Float32Array
     other_depth: Float32Array
     z: Float32Array
@@ -56,8 +58,7 @@ class Evidence:
         sides: (S, 2) x, y of points on its upright faces.
         rim: (R, 2) x, y of the true edges of its top.
         reach: (M, 2) x, y of all borders of its visible top, hidden edges too: it extends at least this far.
-        hidden_below: share of its lower border that is hidden by something nearer.
-        floating: share of its lower border below which a farther surface is seen.
+        hidden_by: (n + 1,) share of its downward border at which each label is before it or touches it.
         cut_by_image: share of its outline that lies on the border of the image.
     """
 
@@ -68,8 +69,7 @@ class Evidence:
     sides: FloatArray
     rim: FloatArray
     reach: FloatArray
-    hidden_below: float
-    floating: float
+    hidden_by: FloatArray
     cut_by_image: float
 
 
@@ -100,6 +100,7 @@ def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Bo
         labels.ravel()[outside],
         mid_u,
         mid_v,
+        outside - inside,
         flat_depth[inside],
         flat_depth[outside],
         flat_z[inside],
@@ -147,7 +148,7 @@ def gather(
     u, v = borders.u[part], borders.v[part]
     reach = grid.on_plane(u[on_top], v[on_top], top)
     rim = reach[~(occluded | carries)[on_top]]
-    low = _lower_border(grid, u, v, z, top)
+    low = _looks_down(grid, borders.outward[part])
     bottom = float(np.quantile(points[:, 2], 0.02))
     return Evidence(
         top_m=top,
@@ -157,21 +158,21 @@ def gather(
         sides=sides,
         rim=rim,
         reach=reach,
-        hidden_below=_share(occluded, low),
-        floating=_share((step > 3 * depth_step_m) & (other_z < bottom), low),
+        hidden_by=_shares(other[low & (step < depth_step_m)], len(tops), int(low.sum())),
         cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),
     )
 
 
-def _lower_border(grid: TableGrid, u: FloatArray, v: FloatArray, z: Float32Array, top: float) -> BoolArray:
-    """Outline pixels in the lower part of the outline, along the image of the downward direction."""
-    if not len(u):
-        return np.zeros(0, dtype=np.bool_)
-    down = -(grid.table_T_camera.axes.T[:2, 2])
-    along = u * down[0] + v * down[1]
-    low, high = np.quantile(along, (0.0, 1.0))
-    return np.asarray(along > high - 0.2 * (high - low))
+def _looks_down(grid: TableGrid, outward: npt.NDArray[np.intp]) -> BoolArray:
+    """Which steps from a pixel to its neighbour lead downward in the world."""
+    down = -grid.table_T_camera.axes[2, :2]
+    vertical = np.abs(outward) > 1
+    across = np.where(vertical, down[1], down[0]) * np.sign(outward)
+    return np.asarray(across > 0.5 * np.hypot(*down))
 
 
-def _share(condition: BoolArray, among: BoolArray) -> float:
-    return float(condition[among].mean()) if among.any() else 0.0
+def _shares(others: Int32Array, count: int, total: int) -> FloatArray:
+    """(count,) how often each label occurs among `others`, over `total`; the background never does."""
+    shares = np.bincount(others, minlength=count) / max(total, 1)
+    shares[0] = 0.0
+    return np.asarray(shares)

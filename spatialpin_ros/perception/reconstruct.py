@@ -90,7 +90,7 @@ def reconstruct(
     regions = find_regions(grid, inside, crossing, options, plane.noise_m, clock)
     candidates = _fit_all(grid, regions, options, plane.noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    supporters = find_supporters(solids, evidence, 0.010 + 3.0 * plane.noise_m)
+    supporters = find_supporters(solids, evidence, [c.label for c in candidates], 0.010 + 3.0 * plane.noise_m)
     solids = complete_hidden(grid, solids, supporters)
     candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
