@@ -137,7 +137,7 @@ class CandidateSearch:
     def _rounds(self) -> list[tuple[float, ik.IkOptions]]:
         preferred, accepted = self.options.neighbour_padding_m
         thorough = self.options.ik
-        quick = replace(thorough, seeds=min(_FEW_SEEDS, thorough.seeds))
+        quick = replace(thorough, seeds=min(_FEW_SEEDS, thorough.seeds), insist=False)
         return [(preferred, quick), (accepted, thorough)]
 
     def touch_world(self, opening_m: float, padding_m: float) -> CollisionWorld:

@@ -148,6 +148,16 @@ def _grasp_height(
     wanted = float(item.centre[2]) - (0.0 if item.shape == "sphere" else options.below_centre_m)
     height = max(wanted, lowest)
     if abs(tilt_deg) < 60.0:
-        reach = robot.palm_behind_tcp_m * slope - options.palm_clearance_m
-        height = max(height, item.box.top_z - reach)
+        # The object's upper corner must stay below the palm, a plane tilted with the hand.
+        sideways = (
+            float(
+                item.size.max()
+                if item.shape == "sphere"
+                else np.delete(item.size, _vertical_axis(item)).max()
+            )
+            / 2.0
+        )
+        room = robot.palm_behind_tcp_m - options.palm_clearance_m
+        room -= sideways * float(np.sin(np.deg2rad(abs(tilt_deg))))
+        height = max(height, item.box.top_z - room / slope)
     return height if height < item.box.top_z - 0.004 else None

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.geometry import Pose
@@ -25,6 +26,7 @@ class IkOptions:
         position_tolerance_m, rotation_tolerance_rad: accepted error.
         damping: Levenberg-Marquardt damping.
         most_step_rad: bound on one step of one joint [rad].
+        insist: try a pose that no seed has reached once more with twice the seeds.
         distinct_rad: solutions closer than this (largest joint difference) count as one [rad].
     """
 
@@ -35,6 +37,7 @@ class IkOptions:
     damping: float = 1e-3
     most_step_rad: float = 0.6
     distinct_rad: float = 0.25
+    insist: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,15 +110,32 @@ def solve(
     if not poses:
         return []
     rotations, positions = pose_arrays(poses)
-    seeds = _seeds(robot, len(poses), reference, rng, options)
-    repeat = np.repeat(np.arange(len(poses)), options.seeds)
+    kept = _distinct(robot, rotations, positions, np.arange(len(poses)), reference, rng, options)
+    missing = np.setdiff1d(np.arange(len(poses)), [solution.index for solution in kept])
+    if options.insist and len(missing):
+        more = replace(options, seeds=2 * options.seeds)
+        kept += _distinct(robot, rotations, positions, missing, reference, rng, more)
+    return sorted(kept, key=lambda solution: solution.distance)
+
+
+def _distinct(
+    robot: RobotModel,
+    rotations: FloatArray,
+    positions: FloatArray,
+    which: npt.NDArray[np.intp],
+    reference: FloatArray,
+    rng: np.random.Generator,
+    options: IkOptions,
+) -> list[IkSolution]:
+    """Distinct solutions of the poses numbered `which`."""
+    seeds = _seeds(robot, len(which), reference, rng, options)
+    repeat = np.repeat(which, options.seeds)
     q, reached = solve_batch(robot, rotations[repeat], positions[repeat], seeds, options)
     distance = np.linalg.norm(q - reference, axis=1)
     kept: list[IkSolution] = []
     for k in np.argsort(distance, kind="stable"):
-        if reached[k] and all(
-            other.index != repeat[k] or np.abs(other.q - q[k]).max() > options.distinct_rad for other in kept
-        ):
+        mine = [other for other in kept if other.index == repeat[k]]
+        if reached[k] and all(np.abs(other.q - q[k]).max() > options.distinct_rad for other in mine):
             kept.append(IkSolution(int(repeat[k]), q[k], float(distance[k])))
     return kept
 

@@ -55,7 +55,7 @@ class MotionMaker:
         A path that is free at the planning resolution may graze something at the finer one of the final check:
         then it is planned again at that resolution, with more distance.
         """
-        world = self._least_padding(world, start)
+        world = self._fitting_padding(world, start, goal)
         found = Motion(None, detail="no path was tried")
         for attempt in range(_RETRIES):
             self.count += 1
@@ -89,9 +89,14 @@ class MotionMaker:
     def _timing(self, speed: float, spacing: tuple[float, ...]) -> TimingOptions:
         return replace(self.options.timing, speed=speed * self.options.timing.speed, spacing_rad=spacing)
 
-    def _least_padding(self, world: CollisionWorld, start: FloatArray) -> CollisionWorld:
-        """Without padding when the arm already stands nearer to something than that."""
-        return world if world.valid(start) else world.derive(padding_m=0.0, near={})
+    def _fitting_padding(self, world: CollisionWorld, start: FloatArray, goal: FloatArray) -> CollisionWorld:
+        """With less padding when the arm stands, or is to stand, nearer to something than that."""
+        ends = np.stack([start, goal])
+        for padding_m in (world.padding_m, *self.options.neighbour_padding_m, 0.0):
+            fitting = world if padding_m == world.padding_m else world.derive(padding_m=padding_m, near={})
+            if fitting.valid_many(ends).all():
+                return fitting
+        return world
 
     def _stricter(
         self, world: CollisionWorld, start: FloatArray, goal: FloatArray, attempt: int

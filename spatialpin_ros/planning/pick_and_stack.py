@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failu
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
 from spatialpin_ros.planning.motions import MotionMaker
-from spatialpin_ros.planning.obstacles import Obstacle, scene_obstacles
+from spatialpin_ros.planning.obstacles import CAMERA, Obstacle, scene_obstacles
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import NoPlace, PlacePose, place_in_area, place_on_object
 from spatialpin_ros.planning.robot_model import RobotModel
@@ -97,6 +97,7 @@ class _Job:
     options: PlanOptions
     fixtures: tuple[Obstacle, ...]
     began: float
+    camera_on_arm: bool = False
     stages: list[PlanStage] = field(default_factory=list)
     grasps: dict[str, Pose] = field(default_factory=dict)
     ends: dict[str, Pose] = field(default_factory=dict)
@@ -108,6 +109,10 @@ class _Job:
         obstacles = self._obstacles()
         width = self.robot.config.gripper.max_width_m
         world = CollisionWorld(self.robot, obstacles, width_m=width, padding_m=self.options.padding_m)
+        if any(CAMERA in pair for pair in world.derive(padding_m=0.0).contacts(self.start)):
+            # The camera is where the arm is: it is mounted on the arm, and moves with it.
+            self.camera_on_arm = True
+            world = world.derive(obstacles=self._obstacles())
         motions = MotionMaker(self.robot, self.options)
         self._check_start(world)
         here = self.start
@@ -194,9 +199,10 @@ class _Job:
     def _obstacles(self) -> tuple[Obstacle, ...]:
         moved = {step.object_id for step in self.task.steps} | {step.target_id for step in self.task.steps}
         clear_of = tuple(item.box for item in self.scene.objects if item.id in moved)
-        return scene_obstacles(
+        found = scene_obstacles(
             self.scene, self.robot.config.workspace, fixtures=self.fixtures, clear_of=clear_of
         )
+        return tuple(item for item in found if not (self.camera_on_arm and item.name == CAMERA))
 
     def _put_down(self, object_id: str, place: TaskStep, pose: PlacePose) -> None:
         self.ends[object_id] = pose.object_pose
@@ -225,6 +231,7 @@ class _Pair:
     start: FloatArray
     home: bool
     failures: Failures = field(default_factory=Failures)
+    dead: list[FloatArray] = field(default_factory=list)
     tried: int = 0
 
     def plan(self) -> tuple[list[PlanStage], FloatArray, Candidate]:
@@ -248,12 +255,16 @@ class _Pair:
         if first is None:
             raise self._no_grasp(item, options)
         places = self._places(item, options) if self.place else None
-        for candidate in islice(search.search(chain([first], grasps), places), options.most_combinations):
+        for candidate in search.search(chain([first], grasps), places):
             job.check_time("transfer", self.failures.listed)
+            if any(candidate.approach is approach for approach in self.dead):
+                continue
             self.tried += 1
             made = self._stages(search, candidate, item)
             if made is not None:
                 return (*made, candidate)
+            if self.tried == options.most_combinations:
+                break
         job.check_time("grasp", self.failures.listed)
         raise self._failure(item)
 
@@ -349,6 +360,8 @@ class _Pair:
             )
             if not result.trajectory:
                 self.failures.add(candidate.name, name, result.reason, result.detail)
+                if name == "approach":
+                    self.dead.append(candidate.approach)
                 return None
             made[k] = self.motions.stage(name, self._step_of(name), result, holding, text)
         stages += [made[k] for k in range(len(plan))]

@@ -245,3 +245,15 @@ def test_options_are_checked() -> None:
         PlanOptions(speed=0.0)
     with pytest.raises(InvalidValueError, match="lift_m"):
         PlanOptions(lift_m=-0.1)
+
+
+def test_a_camera_on_the_arm_is_no_obstacle_and_one_beside_it_is(
+    planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
+) -> None:
+    scene = make_scene(make_object("o1", (0.45, 0.15)), make_object("o2", (0.5, -0.15)))
+    tip = planner.robot.tcp(home(planner.robot))
+    on_arm = replace(scene, base_T_camera=tip)
+    assert isinstance(planner.plan(on_arm, stack("o1", "o2"), home(planner.robot), OPTIONS), Plan)
+    above_target = replace(scene, base_T_camera=replace(tip, position=np.array([0.5, -0.15, 0.2])))
+    failure = failed(planner.plan(above_target, stack("o1", "o2"), home(planner.robot), OPTIONS))
+    assert "touches camera" in failure.message
