@@ -29,6 +29,7 @@ class JointStateMonitor:
         self._positions: dict[str, float] = {}
         self._velocities: dict[str, float] = {}
         self._arrived_s = -np.inf
+        self._arrived = threading.Event()
         self.topic = robot.controllers.joint_states
         group = ReentrantCallbackGroup()
         node.create_subscription(JointState, self.topic, self._receive, SENSOR, callback_group=group)
@@ -40,6 +41,7 @@ class JointStateMonitor:
             self._velocities.update(zip(message.name, message.velocity, strict=False))
             if set(self._robot.joints) <= set(message.name):
                 self._arrived_s = time.monotonic()
+                self._arrived.set()
 
     @property
     def age_s(self) -> float:
@@ -51,11 +53,12 @@ class JointStateMonitor:
         return self.age_s > self._timeout_s
 
     def positions(self) -> FloatArray:
-        """Return the (D,) positions of the planning group [rad].
+        """Return the (D,) positions of the planning group [rad]; on a worker's thread, as the first may take a moment.
 
         Raises:
             StaleJointStatesError: when they are unknown or too old.
         """
+        self._arrived.wait(self._timeout_s)
         if self.stale:
             age = "never came" if np.isinf(self.age_s) else f"are {self.age_s:.1f} s old"
             raise StaleJointStatesError(
