@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import numpy as np
-from execution_scenes import COLORS, make_object, make_scene
+import pytest
+from execution_scenes import COLORS, make_object, make_scene, stack_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatialpin_ros.execution import match_objects
+from spatialpin_ros.errors import UnknownNameError
+from spatialpin_ros.execution import match_objects, translate_task
 
 
 @settings(max_examples=40, deadline=None)
@@ -53,3 +55,17 @@ def test_darker_light_does_not_change_who_is_who():
     after = make_scene(*dark)
     found = match_objects(before, after)
     assert {key: item.id for key, item in found.items()} == {"a": "q", "b": "p"}
+
+
+def test_a_task_follows_its_objects_into_another_scene():
+    before = make_scene(make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02)))
+    after = make_scene(make_object("o1", "blue", (0.4, -0.2, 0.02)), make_object("o2", "red", (0.4, 0.2, 0.02)))
+    task = translate_task(stack_task(), match_objects(before, after))
+    assert [(step.object_id, step.target_id) for step in task.steps] == [("o2", ""), ("o2", "o1")]
+
+
+def test_a_task_whose_object_is_gone_cannot_follow():
+    before = make_scene(make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02)))
+    after = make_scene(make_object("o1", "blue", (0.4, -0.2, 0.02)))
+    with pytest.raises(UnknownNameError, match="o1"):
+        translate_task(stack_task(), match_objects(before, after))

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A task from words to outcome with fakes in the place of the other nodes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from execution_scenes import make_object, make_scene, stack_plan, stack_task
+
+pytest.importorskip("rclpy")
+
+from spatialpin_interfaces.msg import TaskProgress
+
+from spatialpin_ros.errors import PerceptionError
+from spatialpin_ros.execution import ExecutionOptions, GripperResult, MotionResult
+from spatialpin_ros.nodes.stages import TaskRefusedError
+from spatialpin_ros.nodes.task_runner import Job, Settings, TaskRunner
+from spatialpin_ros.plan import PlanFailure
+
+BEFORE = replace(
+    make_scene(
+        make_object("o1", "red", (0.4, -0.1, 0.02)), make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06))
+    ),
+    stamp_s=100.0,
+)
+AFTER = replace(
+    make_scene(
+        make_object("o1", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
+        make_object("o2", "red", (0.6, 0.1, 0.08), on="o1"),
+    ),
+    stamp_s=120.0,
+)
+SETTINGS = Settings(False, 0.0, 1.0, 60.0, ExecutionOptions())
+
+
+class Arm:
+    def __init__(self, at=0.0):
+        self.at = np.full(2, at)
+        self.durations = []
+
+    def follow(self, trajectory, cancel, on_progress):
+        self.durations.append(trajectory.duration_s)
+        self.at = trajectory.positions[-1]
+        return MotionResult("reached")
+
+    def stop(self):
+        self.at = self.at.copy()
+
+    def joint_positions(self):
+        return self.at
+
+
+class Gripper:
+    def __init__(self):
+        self.now_m = 0.08
+
+    def move(self, width_m, force_n, cancel):
+        self.now_m = max(width_m, 0.04)
+        return GripperResult(self.now_m, self.now_m > width_m, self.now_m == width_m)
+
+    def width(self):
+        return self.now_m
+
+
+class Stages:
+    """The other nodes: scenes in order, a task for any words, a plan for any task."""
+
+    def __init__(self, scenes=(BEFORE, AFTER), plans=None):
+        self.scenes, self.plans = list(scenes), plans
+        self.planned = []
+
+    def newest_scene(self):
+        return BEFORE
+
+    def scene_at(self, stamp_s):
+        if stamp_s != BEFORE.stamp_s:
+            raise TaskRefusedError("stale_scene", "not known any more")
+        return BEFORE
+
+    def capture(self, cancel):
+        scene = self.scenes.pop(0)
+        if isinstance(scene, Exception):
+            raise scene
+        return scene
+
+    def understand(self, request, cancel):
+        if "elephant" in request:
+            raise TaskRefusedError("unknown_name", "no object called 'elephant'; there is: red box o1")
+        return stack_task()
+
+    def plan(self, task, scene_stamp_s, cancel):
+        self.planned.append(task)
+        return self.plans.pop(0) if self.plans else stack_plan(task, scene_stamp_s=scene_stamp_s)
+
+
+def run(job, stages=None, arm=None, settings=SETTINGS, now_s=130.0):
+    told = []
+    stages, arm = stages or Stages(), arm or Arm()
+    ended = TaskRunner(arm, Gripper(), stages, lambda: now_s).run(job, settings, told.append)
+    return ended, told
+
+
+def test_words_become_a_stack_under_the_id_of_the_request():
+    ended, told = run(Job("task-7", request="stack them"))
+    assert (ended.outcome.task_id, ended.outcome.status, ended.outcome.level) == ("task-7", "succeeded", "stacked")
+    states = list(dict.fromkeys(item.state for item in told))
+    assert states == [
+        TaskProgress.LOOKING,
+        TaskProgress.REASONING,
+        TaskProgress.PLANNING,
+        TaskProgress.EXECUTING,
+        TaskProgress.VERIFYING,
+    ]
+    shares = [item.progress for item in told]
+    assert shares == sorted(shares)
+
+
+def test_unknown_name_is_the_reason_and_nothing_is_planned():
+    stages = Stages()
+    ended, _ = run(Job("t", request="lift the elephant"), stages)
+    assert (ended.outcome.status, ended.outcome.reason) == ("failed", "unknown_name")
+    assert "red box" in ended.outcome.message
+    assert stages.planned == []
+
+
+def test_blind_camera_is_the_reason():
+    ended, _ = run(Job("t", request="x"), Stages([PerceptionError("no table in view")]))
+    assert (ended.outcome.status, ended.outcome.reason) == ("failed", "scene_unavailable")
+
+
+def test_plan_failure_is_passed_on():
+    failure = PlanFailure("ik", "place", "cannot reach")
+    ended, _ = run(Job("t", task=stack_task()), Stages(plans=[failure]))
+    assert (ended.outcome.reason, ended.outcome.stage) == ("ik", "place")
+    assert ended.failure is failure
+
+
+def test_a_given_plan_is_used_as_it_is():
+    stages = Stages([AFTER])
+    ended, _ = run(Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), stages)
+    assert ended.outcome.status == "succeeded"
+    assert stages.planned == []
+
+
+def test_a_plan_of_a_forgotten_scene_is_refused():
+    ended, _ = run(Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=5.0)))
+    assert (ended.outcome.status, ended.outcome.reason) == ("failed", "stale_scene")
+
+
+def test_an_old_scene_is_taken_again_and_its_ids_translated():
+    swapped = replace(
+        make_scene(
+            make_object("o2", "red", (0.41, -0.1, 0.02)),
+            make_object("o1", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
+        ),
+        stamp_s=500.0,
+    )
+    stages = Stages([swapped, AFTER])
+    ended, _ = run(Job("t1", task=stack_task()), stages, now_s=500.0)
+    assert [step.object_id for step in stages.planned[0].steps] == ["o2", "o2"]
+    assert stages.planned[0].steps[1].target_id == "o1"
+    assert ended.outcome.status == "succeeded"
+
+
+def test_start_deviation_is_planned_anew_once():
+    arm, moved = Arm(at=0.5), stack_plan(scene_stamp_s=100.0)
+    stages = Stages([BEFORE])
+    ended, told = run(Job("t1", task=stack_task(), plan=moved), stages, arm)
+    assert ended.outcome.reason == "start_deviation"
+    assert len(stages.planned) == 1
+    assert any("once more" in item.text for item in told)
+    assert arm.durations == []
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_dry_run_moves_only_when_approved(approved):
+    job, arm = Job("t", task=stack_task()), Arm()
+    if approved:
+        job.approved.set()
+    ended, _ = run(job, Stages([AFTER]), arm, replace(SETTINGS, dry_run=True))
+    assert ended.outcome.status == ("succeeded" if approved else "planned")
+    assert bool(arm.durations) == approved
+
+
+def test_approval_while_waiting():
+    job = Job("t", task=stack_task())
+    threading.Timer(0.1, job.approved.set).start()
+    ended, told = run(job, Stages([AFTER]), settings=replace(SETTINGS, dry_run=True, approval_timeout_s=30.0))
+    assert ended.outcome.status == "succeeded"
+    assert TaskProgress.WAITING_FOR_APPROVAL in {item.state for item in told}
+
+
+def test_cancelled_before_it_moves():
+    job, arm = Job("t", task=stack_task()), Arm()
+    job.cancel.set()
+    ended, _ = run(job, arm=arm)
+    assert ended.outcome.status == "cancelled"
+    assert arm.durations == []
+
+
+def test_velocity_scaling_slows_every_motion():
+    arm = Arm()
+    run(Job("t", task=stack_task()), Stages([AFTER]), arm, replace(SETTINGS, velocity_scaling=0.25))
+    assert arm.durations == [pytest.approx(4.0)] * 7
