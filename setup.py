@@ -12,12 +12,14 @@ NODES = ("scene", "reasoner", "planner", "executor", "simulator")
 
 # Libraries by what they are for. Where rosdep knows one, package.xml names it too.
 EXTRAS = {
-    "perception": ["opencv-python-headless>=4.8"],
+    "perception": ["opencv-python-headless>=4.8", "pillow>=10.0", "trimesh>=4.4"],
     "planning": ["coal>=3.0", "ompl>=2.0", "pin>=3.4", "toppra>=0.6.3"],
     "report": ["jinja2>=3.1", "matplotlib>=3.8", "pillow>=10.0"],
     "sim": ["pybullet>=3.2.6"],
     "vlm": ["httpx>=0.27", "jinja2>=3.1", "jsonschema>=4.20"],
 }
+# Networks of perception: large, never needed by the demo. No torchvision: its CPU build does not fit torch's.
+LEARNED = ["torch>=2.4", "transformers>=5.0,<6"]
 TEST = ["hypothesis>=6.100", "mypy>=1.11", "pytest>=8.0", "pytest-timeout>=2.3", "ruff>=0.6", "types-PyYAML"]
 
 
@@ -50,7 +52,12 @@ setup(
     ],
     python_requires=">=3.10",
     install_requires=["numpy>=1.26", "pyyaml>=6.0", "rich>=13.0", "scipy>=1.11", "typer>=0.12"],
-    extras_require={**EXTRAS, "all": sorted({item for items in EXTRAS.values() for item in items}), "test": TEST},
+    extras_require={
+        **EXTRAS,
+        "all": sorted({item for items in EXTRAS.values() for item in items}),
+        "learned": LEARNED,
+        "test": TEST,
+    },
     zip_safe=False,
     maintainer="spatialpin_ros maintainers",
     maintainer_email="maintainers@spatialpin-ros.dev",

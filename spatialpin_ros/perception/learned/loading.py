@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading a model through transformers: device, precision, and errors that say what to do."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spatialpin_ros.errors import BackendError, InvalidValueError
+
+INSTALL = "pip install 'spatialpin_ros[learned]'"
+Precision = Literal["auto", "full", "half"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model, and how it runs.
+
+    Args:
+        model: folder with config.json and weights, or a Hugging Face model id.
+        device: "auto" (a CUDA GPU, else Apple's, else the CPU) or a torch device such as "cuda:1".
+        precision: "auto" is half on CUDA and full elsewhere.
+        batch_size: images that go through the network at once.
+        offline: never download; the model must be a folder or in the cache.
+    """
+
+    model: str
+    device: str = "auto"
+    precision: Precision = "auto"
+    batch_size: int = 4
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise InvalidValueError("learned module: needs 'model', a folder or a Hugging Face model id")
+        if self.precision not in ("auto", "full", "half"):
+            raise InvalidValueError(
+                f"learned module: precision '{self.precision}' is none of auto, full, half"
+            )
+        if self.batch_size < 1:
+            raise InvalidValueError(f"learned module: batch_size must be at least 1, got {self.batch_size}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A network in evaluation mode on its device."""
+
+    network: Any
+    settings: ModelSettings
+    device: str
+    half: bool
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """No gradients; half precision by autocast, which keeps what must be exact in full precision."""
+        torch = importlib.import_module("torch")
+        kind = self.device.partition(":")[0]
+        try:
+            with torch.inference_mode(), torch.autocast(kind, dtype=torch.float16, enabled=self.half):
+                yield
+        except torch.OutOfMemoryError as error:
+            raise BackendError(
+                f"{self.settings.model}: {self.device} is out of memory; lower batch_size "
+                f"(now {self.settings.batch_size}) or set device: cpu"
+            ) from error
+
+    def run(self, inputs: Mapping[str, Any], **options: Any) -> Any:
+        """Forward pass; the tensors of `inputs` are moved to the device."""
+        moved = {key: value.to(self.device) for key, value in inputs.items()}
+        with self.inference():
+            return self.network(**moved, **options)
+
+
+def require(module: str) -> Any:
+    """Import torch or transformers.
+
+    Raises:
+        BackendError: when it is missing, or a torchvision that does not fit breaks it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise BackendError(f"learned modules need {module}; install with: {INSTALL}")
+    if importlib.util.find_spec("torchvision") is not None:
+        try:
+            importlib.import_module("torchvision")
+        except (ImportError, RuntimeError) as error:
+            raise BackendError(
+                f"the installed torchvision does not fit torch and breaks transformers ({error}); it is not needed, "
+                "remove it with: pip uninstall torchvision"
+            ) from error
+    return importlib.import_module(module)
+
+
+def choose_device(wanted: str) -> str:
+    """Turn "auto" into the best device there is.
+
+    Raises:
+        BackendError: when the device asked for is not there.
+    """
+    torch = require("torch")
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, index = wanted.partition(":")
+    there = {
+        "cpu": True,
+        "mps": torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
+    }
+    if not there.get(kind, False):
+        raise BackendError(
+            f"device '{wanted}' is not there; set device: auto, or one of {[k for k, ok in there.items() if ok]}"
+        )
+    return wanted
+
+
+def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedModel:
+    """Load a network with all of its weights.
+
+    Args:
+        settings: which model, and how it runs.
+        classes: transformers class for each `model_type` that will do.
+
+    Raises:
+        BackendError: when libraries, files or weights are missing, or it is a model of another kind.
+    """
+    transformers = require("transformers")
+    device = choose_device(settings.device)
+    config = _read("config", transformers.AutoConfig, settings, classes)
+    if config.model_type not in classes:
+        wanted = " or ".join(f"{kind} ({name})" for kind, name in classes.items())
+        raise BackendError(f"{settings.model}: is a {config.model_type} model; needed here is {wanted}")
+    network, info = _read(
+        "weights",
+        getattr(transformers, classes[config.model_type]),
+        settings,
+        classes,
+        output_loading_info=True,
+    )
+    lost = sorted(info["missing_keys"]) + sorted(str(item[0]) for item in info["mismatched_keys"])
+    if lost:
+        raise BackendError(
+            f"{settings.model}: {len(lost)} weights of {type(network).__name__} are missing in its files "
+            f"({', '.join(lost[:3])}, ...) and would be random; is it a checkpoint of this class? {_get(settings)}"
+        )
+    half = settings.precision == "half" or (settings.precision == "auto" and device.startswith("cuda"))
+    if half and not device.startswith("cuda"):
+        raise BackendError(
+            f"{settings.model}: half precision needs a CUDA GPU, the device is {device}; set precision: auto"
+        )
+    return LoadedModel(network.to(device).eval(), settings, device, half)
+
+
+def load_part(kind: str, settings: ModelSettings) -> Any:
+    """Load the AutoImageProcessor, AutoProcessor or AutoTokenizer of a model; raises as `load_model`."""
+    return _read(kind, getattr(require("transformers"), kind), settings, {})
+
+
+def _read(
+    what: str, factory: Any, settings: ModelSettings, classes: Mapping[str, str], **options: Any
+) -> Any:
+    safetensors = require("safetensors")
+    try:
+        return factory.from_pretrained(settings.model, local_files_only=settings.offline, **options)
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        ImportError,
+        KeyError,
+        TypeError,
+        safetensors.SafetensorError,
+    ) as error:
+        expected = f" of {' or '.join(classes.values())}" if classes else ""
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise BackendError(
+            f"{settings.model}: cannot load the {what}{expected}: {reason:.200} {_get(settings)}"
+        ) from error
+
+
+def _get(settings: ModelSettings) -> str:
+    path = Path(settings.model).expanduser()
+    if path.is_absolute() or path.exists() or settings.model.count("/") != 1:
+        return (
+            f"[{path} must hold config.json, *.safetensors and the processor's files: "
+            f"hf download <model id> --local-dir {path}]"
+        )
+    return f"[get it with: hf download {settings.model}]"
