@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatialpin_ros.config import CameraConfig, RobotConfig
+from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.demo.processes import NodeCommand, NodeProcesses, free_domain, node_environment
 from spatialpin_ros.nodes.client import GraphClient, GraphNames
 from spatialpin_ros.nodes.session import GraphSession
 
-NEEDED = ("joint_states", "color", "randomize", "capture", "propose", "describe", "plan", "execute")
+NEEDED = ("joint_states", "randomize", "capture", "propose", "describe", "plan", "execute")
 READY_LIMIT_S = 90.0
 
 
@@ -77,11 +77,11 @@ def running_graph(
         NodeDiedError: a node ended, with the end of its log.
         BackendError: the nodes were not ready in time.
     """
-    camera, robot = CameraConfig.load(options.camera), RobotConfig.load(options.robot)
+    robot = RobotConfig.load(options.robot)
     domain = options.domain if options.domain is not None else free_domain()
     environment = node_environment(domain)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]
-    names = GraphNames(joint_states=robot.controllers.joint_states, color=camera.topics["color"])
+    names = GraphNames(joint_states=robot.controllers.joint_states)
     with NodeProcesses(node_commands(options), environment, logs) as processes:
         session = GraphSession(domain, use_sim_time=True, health=processes.check)
         client = GraphClient(session, names=names, film=options.film)

@@ -72,7 +72,7 @@ class GraphNames:
     execute: str = "/executor/execute_task"
     randomize: str = "/simulator/randomize"
     joint_states: str = "/joint_states"
-    color: str = "/camera/color/image_raw"
+    color: str = "/scene/color"
     film: str = "/simulator/overview"
 
 
@@ -118,7 +118,7 @@ class GraphClient:
         node.create_subscription(
             JointState, self.names.joint_states, self._on_joints, qos_profile_sensor_data
         )
-        node.create_subscription(Image, self.names.color, self._on_color, qos_profile_sensor_data)
+        node.create_subscription(Image, self.names.color, self._on_color, LATCHED)
         self.session.start()
 
     def _on_scene(self, message: SceneMsg) -> None:
@@ -167,8 +167,6 @@ class GraphClient:
             return bool(self._execute.server_is_ready())
         if name in SERVICES:
             return self.session.service_is_ready(getattr(self.names, name), SERVICES[name])
-        if name == "color":
-            return self._color is not None
         return self.session.node.count_publishers(getattr(self.names, name)) > 0
 
     def _call(self, name: str, request: Any, limit_s: float) -> Any:
@@ -197,7 +195,13 @@ class GraphClient:
             time.sleep(0.002)
 
     def image(self) -> UInt8Array | None:
+        deadline = time.monotonic() + ROUND_LIMIT_S
+        while self._scene is not None and not self._color_belongs(self._scene) and time.monotonic() < deadline:
+            time.sleep(0.002)
         return None if self._color is None else color_from_msg(self._color)
+
+    def _color_belongs(self, scene: Scene) -> bool:
+        return self._color is not None and seconds(self._color.header.stamp) > scene.stamp_s - 1e-6
 
     def newest_scene(self) -> Scene | None:
         return self._scene
