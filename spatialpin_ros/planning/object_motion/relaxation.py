@@ -49,7 +49,9 @@ def relaxed_goals(
 
     - translate_tar_obj: the nearest free poses on the line from the goal back to the object (stop at contact)
       and straight above the goal, nearer first.
-    - translate_direc_axis: the same on the line alone: the direction is kept, the distance shortened.
+    - translate_direc_axis: on the line alone: the direction is kept, the distance shortened. A direction that
+      leads downwards may also be levelled: its goal raised at most to the height of the start (two centres at
+      different heights would else drive an object into the table), and that line shortened.
     - rotations: the full turn, raised just as far as it needs room (at most `max_lift_m`); then a smaller turn
       in place, the largest that is free.
     - all: as far along the plain way as is free without leaving it.
@@ -64,7 +66,10 @@ def relaxed_goals(
     else:
         found = list(_on_line(nominal, world, options))
         if isinstance(motion, TranslateTarObj):
-            found = sorted([*found, *_above(nominal, world, options)], key=lambda item: item.shift_m)
+            found += _above(nominal, world, options.max_lift_m)
+        else:
+            found += _levelled(nominal, world, options)
+        found = sorted(found, key=lambda item: item.shift_m)
     yield from found
     yield from _as_far_as_free(nominal, world, options)
 
@@ -84,14 +89,26 @@ def _on_line(
         yield GoalCandidate(pose, np.stack([start, pose]), rule, back)
 
 
-def _above(
-    nominal: FloatArray, world: FreeBodyWorld, options: ObjectMotionOptions
-) -> Iterator[GoalCandidate]:
+def _above(nominal: FloatArray, world: FreeBodyWorld, most_m: float) -> Iterator[GoalCandidate]:
     start, goal = nominal[0], nominal[-1]
-    up = first_free(world, lambda at: raised(goal, at), options.max_lift_m)
+    up = first_free(world, lambda at: raised(goal, at), most_m)
     if up is not None:
         pose = raised(goal, up)
         yield GoalCandidate(pose, np.stack([start, pose]), f"stays {_mm(up)} above the goal, at contact", up)
+
+
+def _levelled(
+    nominal: FloatArray, world: FreeBodyWorld, options: ObjectMotionOptions
+) -> Iterator[GoalCandidate]:
+    sinks = float(nominal[0, 2] - nominal[-1, 2])
+    if sinks <= 0.0:
+        return
+    level = np.stack([nominal[0], raised(nominal[-1], sinks)])
+    for item in _on_line(level, world, options):
+        rule = f"kept level, {_mm(sinks)} above the goal"
+        if item.shift_m > _SCAN_M:
+            rule = f"{rule}, and {item.rule}"
+        yield GoalCandidate(item.goal, item.plain, rule, float(np.hypot(item.shift_m, sinks)))
 
 
 def _raised(

@@ -169,6 +169,17 @@ def test_a_push_against_an_object_is_shortened() -> None:
     assert path.end.position == pytest.approx([0.549, 0.0, 0.025], abs=1e-3)
 
 
+def test_a_direction_into_the_table_is_levelled() -> None:
+    tall = make_object("o2", "blue", "box", (0.05, 0.05, 0.12), (0.4, 0.25))
+    low = make_object("o3", "green", "box", (0.05, 0.05, 0.03), (0.6, 0.25))
+    scene = make_scene(make_object("o1", at=(0.4, 0.0)), tall, low)
+    path = planned(scene, "o1", TranslateDirecAxis(0.15, "o2", "o3"))
+    assert "above the goal" in path.relaxed
+    assert path.end.position[0] == pytest.approx(0.4 + 0.15 * 0.2 / np.hypot(0.2, 0.045), abs=1e-6)
+    assert path.end.position[2] == pytest.approx(0.025, abs=1e-3)
+    assert_free(scene, path)
+
+
 def test_a_turn_without_room_on_the_table_is_raised() -> None:
     scene = five_blocks()
     path = planned(scene, "o3", RotateSelf("x", 45.0))
