@@ -12,6 +12,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -64,6 +65,7 @@ class FrameSource:
         self._group = ReentrantCallbackGroup()
         self._sync = ApproximateSynchronizer(len(STREAMS), slop_s, self._receive)
         self._subscriptions: list[Any] = []
+        self._offers: list[QoSProfile] = []
         self._waiting: list[_Waiting] = []
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watchdog = node.create_timer(WATCH_PERIOD_S, self._watch, callback_group=self._group, clock=steady)
@@ -74,15 +76,15 @@ class FrameSource:
     def _open(self) -> None:
         if self._subscriptions:
             return
-        for index, (key, kind) in enumerate(STREAMS):
+        self._offers = self._offered()
+        for index, ((key, kind), qos) in enumerate(zip(STREAMS, self._offers, strict=True)):
             subscription = self._node.create_subscription(
-                kind,
-                self._topics[key],
-                self._adder(index),
-                matching(self._node, self._topics[key]),
-                callback_group=self._group,
+                kind, self._topics[key], self._adder(index), qos, callback_group=self._group
             )
             self._subscriptions.append(subscription)
+
+    def _offered(self) -> list[QoSProfile]:
+        return [matching(self._node, self._topics[key]) for key, _ in STREAMS]
 
     def _adder(self, index: int) -> Callable[[Any], None]:
         return lambda message: self._sync.add(index, seconds(message.header.stamp), message)
@@ -124,6 +126,10 @@ class FrameSource:
         self._waiting = [entry for entry in self._waiting if entry not in late]
         for entry in late:
             entry.future.set_exception(CameraFrameError(self._silence()))
+        if self._waiting and self._offered() != self._offers:
+            # The camera was discovered, or replaced, since the subscriptions were made.
+            self._close()
+            self._open()
         if not self._waiting:
             self._watchdog.cancel()
             if not self._always:

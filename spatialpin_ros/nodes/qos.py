@@ -20,6 +20,9 @@ LATCHED = QoSProfile(
 RELIABLE = QoSProfile(depth=20, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 """What is published and must arrive: progress, outcomes, joint states."""
 
+LARGE = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""Camera images where the publisher is reliable; see `matching`."""
+
 
 def matching(node: Node, topic: str) -> QoSProfile:
     """Quality of service to receive large messages with: reliable where every publisher is, else best effort.
@@ -31,4 +34,4 @@ def matching(node: Node, topic: str) -> QoSProfile:
     reliable = bool(offers) and all(
         offer.qos_profile.reliability == ReliabilityPolicy.RELIABLE for offer in offers
     )
-    return QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE) if reliable else SENSOR
+    return LARGE if reliable else SENSOR
