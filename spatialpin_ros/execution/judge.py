@@ -133,6 +133,10 @@ def _judge_pick(case: _Case) -> Verdict:
 def _judge_on(case: _Case) -> Verdict:
     item, target = case.item, case.before.object(case.step.target_id)
     now, base = case.seen.get(item.id), case.seen.get(target.id)
+    if now is None or base is None:
+        joined = _judge_as_one_body(case, target, now or base)
+        if joined is not None:
+            return joined
     if now is None:
         return _lost(case, item)
     numbers = _common_numbers(case, now)
@@ -158,6 +162,26 @@ def _judge_on(case: _Case) -> Verdict:
         message = f"the {item.name} touches the {target.name} but does not stand on it ({figures})"
         return Verdict("contacted", "not_on_target", message, numbers)
     return _not_there(case, numbers, f"the {item.name} is not on the {target.name} ({figures})", "not_on_target")
+
+
+def _judge_as_one_body(case: _Case, target: SceneObject, body: SceneObject | None) -> Verdict | None:
+    """Recognise a stack of one colour that is seen as one object: in the target's place, as high as both together."""
+    item = case.item
+    if body is None or not item.color == target.color == body.color:
+        return None
+    height_error = body.box.top_z - (target.box.top_z + item.box.height)
+    numbers = {
+        "height_error_m": height_error,
+        "offset_from_target_m": float(np.linalg.norm(body.centre[:2] - target.centre[:2])),
+        "seen_as_one_body": 1.0,
+    }
+    tolerance = case.options.height_tolerance_m
+    in_place = numbers["offset_from_target_m"] <= case.options.moved_m
+    standing = abs(body.box.bottom_z - target.box.bottom_z) <= tolerance
+    if not (in_place and standing and abs(height_error) <= tolerance):
+        return None
+    figures = f"{body.box.height * 100:.1f} cm high where the {target.name} stood"
+    return Verdict("stacked", "", f"the {item.name} and the {target.name} are seen as one body, {figures}", numbers)
 
 
 def _judge_area(case: _Case) -> Verdict:

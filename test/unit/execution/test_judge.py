@@ -134,3 +134,32 @@ def test_second_stack_of_a_tower_decides_when_the_first_is_right():
     before = make_scene(RED, BLUE, green)
     assert judge(task, before, good).success
     assert judge(task, before, bad).reason == "not_on_target"
+
+
+def body(height, centre=(0.6, 0.1), bottom=0.0):
+    """What perception makes of two objects of one colour that it cannot tell apart."""
+    return make_object("x1", "blue", (*centre, bottom + height / 2.0), (0.08, 0.08, height))
+
+
+def judged_as_one(seen, color="blue"):
+    before = make_scene(make_object("o1", color, (0.4, -0.1, 0.02)), BLUE)
+    return judge(stack_task(), before, make_scene(seen), expected=EXPECTED)
+
+
+def test_one_body_as_high_as_both_in_the_targets_place_is_a_stack():
+    verdict = judged_as_one(body(0.103))
+    assert verdict.success
+    assert verdict.level == "stacked"
+    assert verdict.measurements["height_error_m"] == pytest.approx(0.003)
+    assert "one body" in verdict.message
+
+
+@pytest.mark.parametrize("seen", [body(0.06), body(0.12), body(0.10, (0.66, 0.1)), body(0.10, bottom=0.03)])
+def test_one_body_of_another_height_or_place_is_not_a_stack(seen):
+    verdict = judged_as_one(seen)
+    assert not verdict.success
+    assert verdict.reason == "object_lost"
+
+
+def test_objects_of_different_colours_are_never_taken_for_one_body():
+    assert judged_as_one(body(0.10), color="red").reason == "object_lost"
