@@ -101,12 +101,12 @@ def side_heading(item: SceneObject) -> float:
 
 def lies(item: SceneObject) -> bool:
     """Whether the long axis is within 30 degrees of level (gravity)."""
-    return abs(float(long_axis(item) @ UP)) < np.sin(LEVEL_RAD)
+    return bool(abs(float(long_axis(item) @ UP)) < np.sin(LEVEL_RAD))
 
 
 def stands(item: SceneObject) -> bool:
     """Whether the long axis is more than 60 degrees above level (gravity)."""
-    return abs(float(long_axis(item) @ UP)) > np.sin(UPRIGHT_RAD)
+    return bool(abs(float(long_axis(item) @ UP)) > np.sin(UPRIGHT_RAD))
 
 
 def turn_between(before: SceneObject, after: SceneObject) -> float:
@@ -141,7 +141,7 @@ def _smallest_rotation(before: OrientedBox, after: OrientedBox) -> float:
 
 
 def _alike(size: FloatArray, other: FloatArray) -> bool:
-    """Whether the sides may be the same ones; the ascending order always fits, or measured sizes would match nothing."""
+    """Whether the sides may be the same ones; an equal ascending order always fits, or noise would match nothing."""
     if bool((np.argsort(size) == np.argsort(other)).all()):
         return True
     return bool((np.abs(size - other) <= (LONG_RATIO - 1.0) * np.maximum(size, other)).all())

@@ -113,6 +113,18 @@ def holds(
     return bool(sign * offset(a, b, frame)[axis] > margin_m)
 
 
+def directional_offset(direction: Direction, a: SceneObject, b: SceneObject, frame: ReferenceFrame) -> float:
+    """How far a's centre lies from b's in a direction, negative on the other side [m].
+
+    Raises:
+        InvalidValueError: on a horizontal direction in the gravity frame.
+    """
+    axis, sign = _AXIS_AND_SIGN[direction]
+    if axis < 2 and not frame.horizontal:
+        raise InvalidValueError(f"'{direction}' has no meaning in the {frame.name} frame")
+    return sign * float(offset(a, b, frame)[axis])
+
+
 def left_of(a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M) -> bool:
     return holds("left_of", a, b, frame, margin_m)
 

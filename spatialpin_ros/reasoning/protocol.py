@@ -46,7 +46,7 @@ class Answer:
     Args:
         text: one sentence.
         value: the number asked for in `unit`, 1.0 or 0.0 for yes or no, None where no number answers.
-        unit: "m", "m^3", "count", "bool" or "".
+        unit: "m", "m^3", "deg", "count", "bool" or "".
         object_ids: the objects it rests on; for "which" questions, the answer.
         program: the geometric program with its operands, such as "centre_distance(o1, o2)".
         frame: "viewer", "gravity" or "object:<id>".
@@ -92,8 +92,10 @@ class Backend(Protocol):
         """
         ...
 
-    def answer(self, scene: Scene, question: str, image: CameraFrame | None = None) -> Answer:
-        """Answer a spatial question; raises as `describe` does."""
+    def answer(
+        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+    ) -> Answer:
+        """Answer a spatial question, with `before` also about what changed; raises as `describe` does."""
         ...
 
     def close(self) -> None:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from spatialpin_ros.errors import AmbiguousNameError, NotUnderstoodError, ReasoningError, UnknownNameError
-from spatialpin_ros.reasoning import words
+from spatialpin_ros.reasoning import angle_questions, change_questions, words
 from spatialpin_ros.reasoning.abilities import Abilities
+from spatialpin_ros.reasoning.asking import Asked, call, cm, ids, split_frame
+from spatialpin_ros.reasoning.asking import names as say
 from spatialpin_ros.reasoning.feasibility import can_grasp, can_place_on
 from spatialpin_ros.reasoning.protocol import Answer
-from spatialpin_ros.reasoning.referring import Resolver
 from spatialpin_ros.relations import (
     MEASURES,
+    Direction,
     centre_distance,
+    directional_offset,
     height,
     height_difference,
     horizontal_distance,
@@ -30,7 +33,8 @@ SUPPORTED = (
     "questions such as 'how many cubes are there', 'how far is the red cube from the blue box', "
     "'is the ball left of the can', 'which object is the tallest', 'how wide is the blue box', "
     "'what is on the blue box', 'what colour is the ball', 'is there a green cube', 'where is the can', "
-    "'can you stack the red cube on the blue box'"
+    "'can you stack the red cube on the blue box', 'is the can lying', 'what is the angle between the can and the box' "
+    "and with an earlier scene 'what moved', 'how far did the can move', 'how much was the box turned'"
 )
 _DISTANCES: dict[str, tuple[Callable[[SceneObject, SceneObject], float], str]] = {
     "": (centre_distance, "from centre to centre"),
@@ -43,66 +47,54 @@ _MEASURE_WORDS = {
     "height": "height", "width": "width", "length": "width", "breadth": "width", "diameter": "width", "depth": "depth",
     "thickness": "depth", "size": "size", "volume": "size", "dimensions": "size", "extents": "size",
 }  # fmt: skip
+_DIRECTIONS: dict[str, Direction] = {
+    "left": "left_of", "right": "right_of", "front": "in_front_of", "behind": "behind",
+    "above": "above", "below": "below",
+}  # fmt: skip
 _SHAPES = {"box": "a box", "cylinder": "a cylinder", "sphere": "a sphere", "unknown": "of no simple shape"}
 
 
-def answer(scene: Scene, question: str) -> Answer:
-    """Answer a question about the scene; directions are the viewer's.
+def answer(scene: Scene, question: str, before: Scene | None = None) -> Answer:
+    """Answer a question about the scene, or about what changed since an earlier one.
+
+    Left, right, front and back are the viewer's, or of the frame that the question names ("from the robot's point of
+    view", "in the frame of the blue box"); up and down are gravity's.
+
+    Args:
+        scene: the present scene.
+        question: in English.
+        before: an earlier scene in the same base frame, for questions about changes.
 
     Raises:
         UnknownNameError, AmbiguousNameError: list what there is.
+        UndefinedAngleError: an angle is asked for that the objects do not have.
         NotUnderstoodError: says which questions are supported.
     """
     tokens = [token for token in words.tokenize(question) if token not in ".?!"]
-    text = re.sub(r"^(please |tell me |do you know |so )+", "", " ".join(tokens))
+    text = re.sub(r"^(please |tell me |do you know |so |, )+", "", " ".join(tokens))
     text = re.sub(r"^(what|where|which) s\b", r"\1 is", text)
-    asked = _Asked(scene)
+    found = change_questions.answer(scene, before, text)
+    if found is None:
+        text, then = change_questions.split_time(text)
+        shown = change_questions.earlier(before, question) if then else scene
+        text, frame = split_frame(shown, text)
+        found = angle_questions.answer(shown, text, frame) or _answer(_Asked(shown, frame), text)
+    if found is None:
+        raise NotUnderstoodError(f"'{question}' is not understood; I answer {SUPPORTED}")
+    return found
+
+
+def _answer(asked: _Asked, text: str) -> Answer | None:
     for pattern, method in _QUESTIONS:
         if match := re.fullmatch(pattern, text):
             result: Answer | None = method(asked, **match.groupdict())
             if result is not None:
                 return result
-    raise NotUnderstoodError(f"'{question}' is not understood; I answer {SUPPORTED}")
+    return None
 
 
-def _cm(length_m: float) -> str:
-    return f"{length_m * 100:.1f} cm"
-
-
-def _ids(objects: Sequence[SceneObject]) -> tuple[str, ...]:
-    return tuple(item.id for item in objects)
-
-
-def _names(objects: Sequence[SceneObject]) -> str:
-    names = [f"the {item.name}" for item in objects]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _call(program: str, *operands: str) -> str:
-    return f"{program}({', '.join(operands)})"
-
-
-class _Asked:
-    """The programs, one method per kind of question; groups of the pattern are its arguments."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.resolver = Resolver(scene)
-
-    def one(self, phrase: str) -> SceneObject:
-        return self.resolver.one(phrase.split())
-
-    def pair(self, text: str, separators: tuple[str, ...]) -> tuple[SceneObject, SceneObject]:
-        """Resolve "A <separator> B", trying every place of the separator."""
-        tokens = text.split()
-        error: ReasoningError | None = None
-        for i in range(1, len(tokens) - 1):
-            if tokens[i] in separators:
-                try:
-                    return self.resolver.one(tokens[:i]), self.resolver.one(tokens[i + 1 :])
-                except ReasoningError as failed:
-                    error = error or failed
-        raise error or NotUnderstoodError(f"'{text}' does not name two objects; I answer {SUPPORTED}")
+class _Asked(Asked):
+    """The programs of positions and sizes, one method per kind of question; groups of the pattern are its arguments."""
 
     def count(self, a: str) -> Answer:
         tokens = re.sub(
@@ -112,10 +104,10 @@ class _Asked:
             tokens = ["objects"]
         found = self.resolver.matching(tokens)
         verb = "is" if len(found) == 1 else "are"
-        listed = f": {_names(found)}" if found else ""
+        listed = f": {say(found)}" if found else ""
         text = f"There {verb} {len(found)}{listed}."
         return Answer(
-            text, float(len(found)), "count", _ids(found), _call("count", " ".join(tokens)), "viewer"
+            text, float(len(found)), "count", ids(found), call("count", " ".join(tokens)), "viewer"
         )
 
     def distance(self, pair: str, kind: str = "") -> Answer:
@@ -130,12 +122,24 @@ class _Asked:
             "horizontal ": "horizontal_distance",
             "vertical ": "height_difference",
         }
-        program = _call(names.get(kind or "", "surface_gap"), a.id, b.id)
-        text = f"The {a.name} and the {b.name} are {_cm(value)} apart, {how}."
+        program = call(names.get(kind or "", "surface_gap"), a.id, b.id)
+        text = f"The {a.name} and the {b.name} are {cm(value)} apart, {how}."
         return Answer(text, value, "m", (a.id, b.id), program)
 
     def gap(self, pair: str) -> Answer:
         return self.distance(pair, "gap")
+
+    def offset(self, direction: str, a: str, b: str) -> Answer:
+        """How far a's centre lies from b's in one direction; negative on the other side."""
+        first, second = self.one(a), self.one(b)
+        name = _DIRECTIONS[direction.split()[-1] if direction != "in front" else "front"]
+        value = directional_offset(name, first, second, self.frame)
+        said = name.replace("_", " ")
+        text = f"The {first.name} is {cm(value)} {said} the {second.name}, from centre to centre."
+        if value < 0.0:
+            text = f"The {first.name} is not {said} the {second.name}: the offset is {cm(value)}."
+        frame = "gravity" if name in ("above", "below") else self.frame.name
+        return Answer(text, value, "m", (first.id, second.id), call(f"offset_{name}", first.id, second.id), frame)
 
     def _distance_to_fixed(self, pair: str, fixed: str) -> Answer:
         item = self.one(re.sub(rf" (?:from|to|and) (?:the )?{fixed}$", "", pair))
@@ -143,8 +147,8 @@ class _Asked:
         origin = np.zeros(3) if robot else self.scene.base_T_camera.position
         value = float(np.linalg.norm(item.centre - origin))
         what = "robot's base" if robot else "camera"
-        program = _call("distance_to_base" if robot else "distance_to_camera", item.id)
-        return Answer(f"The {item.name} is {_cm(value)} from the {what}.", value, "m", (item.id,), program)
+        program = call("distance_to_base" if robot else "distance_to_camera", item.id)
+        return Answer(f"The {item.name} is {cm(value)} from the {what}.", value, "m", (item.id,), program)
 
     def measure(self, word: str, a: str) -> Answer:
         item, measure = self.one(a), _MEASURE_WORDS[word]
@@ -152,11 +156,11 @@ class _Asked:
             long, short = width(item), MEASURES["depth"](item)
             sides = f"{long * 100:.1f} x {short * 100:.1f} x {height(item) * 100:.1f} cm"
             text = f"The {item.name} measures {sides} (width x depth x height)."
-            return Answer(text, volume(item), "m^3", (item.id,), _call("volume", item.id))
+            return Answer(text, volume(item), "m^3", (item.id,), call("volume", item.id))
         value = MEASURES[measure](item)
         said = {"height": "tall", "width": "wide", "depth": "deep"}[measure]
         return Answer(
-            f"The {item.name} is {_cm(value)} {said}.", value, "m", (item.id,), _call(measure, item.id)
+            f"The {item.name} is {cm(value)} {said}.", value, "m", (item.id,), call(measure, item.id)
         )
 
     def compare(self, a: str, word: str, b: str) -> Answer | None:
@@ -168,7 +172,7 @@ class _Asked:
         holds = sign * (values[0] - values[1]) > 0.0
         yes, denied = ("Yes", "") if holds else ("No", "not ")
         text = f"{yes}, the {first.name} is {denied}{word} than the {second.name}."
-        program = f"{_call(measure, first.id)} {'>' if sign > 0 else '<'} {_call(measure, second.id)}"
+        program = f"{call(measure, first.id)} {'>' if sign > 0 else '<'} {call(measure, second.id)}"
         return Answer(text, float(holds), "bool", (first.id, second.id), program)
 
     def difference(self, word: str, a: str, b: str) -> Answer | None:
@@ -177,10 +181,10 @@ class _Asked:
         first, second = self.one(a), self.one(b)
         measure, sign = words.COMPARATIVES[word]
         value = sign * (MEASURES[measure](first) - MEASURES[measure](second))
-        text = f"The {first.name} is {_cm(value)} {word} than the {second.name}."
+        text = f"The {first.name} is {cm(value)} {word} than the {second.name}."
         if value < 0.0:
-            text = f"The {first.name} is not {word}: the difference to the {second.name} is {_cm(value)}."
-        program = f"{_call(measure, first.id)} - {_call(measure, second.id)}"
+            text = f"The {first.name} is not {word}: the difference to the {second.name} is {cm(value)}."
+        program = f"{call(measure, first.id)} - {call(measure, second.id)}"
         return Answer(text, value, "m", (first.id, second.id), program if sign > 0 else f"-({program})")
 
     def choice(self, word: str, a: str, b: str) -> Answer | None:
@@ -190,21 +194,22 @@ class _Asked:
         if ranks is not None:
             measure, sign = ranks
             better = max((first, second), key=lambda item: sign * MEASURES[measure](item))
-            program = _call("argmax" if sign > 0 else "argmin", measure, first.id, second.id)
+            program = call("argmax" if sign > 0 else "argmin", measure, first.id, second.id)
         elif tokens[0] in ("closer", "nearer") and len(tokens) > 2:
             reference = self.resolver.one(tokens[2:])
             better = min((first, second), key=lambda item: centre_distance(item, reference))
-            program = _call("argmin", f"centre_distance to {reference.id}", first.id, second.id)
+            program = call("argmin", f"centre_distance to {reference.id}", first.id, second.id)
         else:
             return None
-        return Answer(f"The {better.name} is {word}.", None, "", (better.id,), program)
+        phrase = re.sub(r"^(?:the|a|an) ", "", a if better is first else b)
+        return Answer(f"The {phrase} is {word}.", None, "", (better.id,), program)
 
     def closer(self, a: str, b: str, c: str) -> Answer:
         item, first, second = self.one(a), self.one(b), self.one(c)
         holds = centre_distance(item, first) < centre_distance(item, second)
         text = f"{'Yes' if holds else 'No'}, the {item.name} is {'' if holds else 'not '}closer to the {first.name}."
         program = (
-            f"{_call('centre_distance', item.id, first.id)} < {_call('centre_distance', item.id, second.id)}"
+            f"{call('centre_distance', item.id, first.id)} < {call('centre_distance', item.id, second.id)}"
         )
         return Answer(text, float(holds), "bool", (item.id, first.id, second.id), program)
 
@@ -212,22 +217,22 @@ class _Asked:
         tokens = re.sub(r" (?:in the scene|here|visible)$", "", a).split()
         found = self.resolver.matching(tokens)
         text = (
-            f"Yes: {_names(found)}."
+            f"Yes: {say(found)}."
             if found
             else f"No, there is none; there is: {', '.join(self.scene.names)}."
         )
         return Answer(
-            text, float(bool(found)), "bool", _ids(found), _call("exists", " ".join(tokens)), "viewer"
+            text, float(bool(found)), "bool", ids(found), call("exists", " ".join(tokens)), "viewer"
         )
 
     def color(self, a: str) -> Answer:
         item = self.one(a)
-        return Answer(f"The {item.name} is {item.color}.", None, "", (item.id,), _call("color", item.id))
+        return Answer(f"The {item.name} is {item.color}.", None, "", (item.id,), call("color", item.id))
 
     def shape(self, a: str) -> Answer:
         item = self.one(a)
         return Answer(
-            f"The {item.name} is {_SHAPES[item.shape]}.", None, "", (item.id,), _call("shape", item.id)
+            f"The {item.name} is {_SHAPES[item.shape]}.", None, "", (item.id,), call("shape", item.id)
         )
 
     def where(self, a: str) -> Answer:
@@ -241,14 +246,14 @@ class _Asked:
         beside = ""
         if others:
             nearest = min(others, key=lambda other: surface_gap(item, other))
-            beside = f", {_cm(surface_gap(item, nearest))} from the {nearest.name}"
-        text = f"The {item.name} is on {on} at x {_cm(x)}, y {_cm(y)}, z {_cm(z)} of the base frame{beside}."
-        return Answer(text, None, "", (item.id,), _call("centre", item.id))
+            beside = f", {cm(surface_gap(item, nearest))} from the {nearest.name}"
+        text = f"The {item.name} is on {on} at x {cm(x)}, y {cm(y)}, z {cm(z)} of the base frame{beside}."
+        return Answer(text, None, "", (item.id,), call("centre", item.id))
 
     def everything(self) -> Answer:
         found = self.scene.objects
-        text = f"I see {_names(found)}." if found else "I see nothing on the table."
-        return Answer(text, float(len(found)), "count", _ids(found), "objects()")
+        text = f"I see {say(found)}." if found else "I see nothing on the table."
+        return Answer(text, float(len(found)), "count", ids(found), "objects()")
 
     def stackable(self, a: str, b: str) -> Answer:
         item, carrier = self.one(a), self.one(b)
@@ -258,14 +263,14 @@ class _Asked:
             if verdict
             else f"No: {verdict.message}."
         )
-        program = _call("can_place_on", item.id, carrier.id)
+        program = call("can_place_on", item.id, carrier.id)
         return Answer(text, float(verdict.ok), "bool", (item.id, carrier.id), program)
 
     def graspable(self, a: str) -> Answer:
         item = self.one(a)
         verdict = can_grasp(self.scene, item, Abilities())
         text = f"Yes, the {item.name} can be picked up." if verdict else f"No: {verdict.message}."
-        return Answer(text, float(verdict.ok), "bool", (item.id,), _call("can_grasp", item.id))
+        return Answer(text, float(verdict.ok), "bool", (item.id,), call("can_grasp", item.id))
 
     def related(self, text: str) -> Answer | None:
         """Yes or no: "A <preposition> B", a colour or a kind."""
@@ -292,28 +297,28 @@ class _Asked:
         phrase = " ".join([*(["object"] if subject[-1] in ("anything", "something") else subject)])
         relation = preposition.side or preposition.relation
         candidates = self.scene.objects if phrase == "object" else (self.one(phrase),)
-        found = self.resolver.related(candidates, preposition, rest)
+        found = self.related_resolver.related(candidates, preposition, rest)
         said = " ".join([relation.replace("_", " "), *rest]) if not preposition.side else ""
         said = (
             said
             or f"{'on the ' if not rest else ''}{preposition.side}{' of ' if rest else ''}{' '.join(rest)}"
         )
         others = self._operands(preposition, rest)
-        names = _names(found) if found else ("nothing" if phrase == "object" else f"the {candidates[0].name}")
+        names = say(found) if found else ("nothing" if phrase == "object" else f"the {candidates[0].name}")
         verb = "are" if len(found) > 1 else "is"
         denied = "" if found or phrase == "object" else " not"
         text = f"{'Yes' if found else 'No'}, {names} {verb}{denied} {said}."
-        program = _call(relation, "any" if phrase == "object" else candidates[0].id, *others)
-        ids = (*_ids(found or (candidates if phrase != "object" else ())), *others)
-        return Answer(text, float(bool(found)), "bool", ids, program, "viewer")
+        program = call(relation, "any" if phrase == "object" else candidates[0].id, *others)
+        rests_on = (*ids(found or (candidates if phrase != "object" else ())), *others)
+        return Answer(text, float(bool(found)), "bool", rests_on, program, self.frame.name)
 
     def _operands(self, preposition: words.Preposition, rest: Sequence[str]) -> tuple[str, ...]:
         if preposition.relation in words.OPERAND_FREE or not rest:
             return ()
         try:
             if preposition.relation == "between":
-                return _ids(self.resolver.pair(rest))
-            return _ids(self.resolver.all(rest))
+                return ids(self.resolver.pair(rest))
+            return ids(self.resolver.all(rest))
         except UnknownNameError:
             return tuple(token for token in rest if token not in words.DETERMINERS | {"and"})
 
@@ -328,7 +333,7 @@ class _Asked:
         holds = item in self.resolver.matching([last] if last in words.NOUNS else [last, "object"])
         kind = f"a {last}" if last in words.NOUNS else last
         text = f"{'Yes' if holds else 'No'}, the {item.name} is {'' if holds else 'not '}{kind}."
-        return Answer(text, float(holds), "bool", (item.id,), _call("is_a", item.id, last))
+        return Answer(text, float(holds), "bool", (item.id,), call("is_a", item.id, last))
 
     def which(self, rest: str, a: str | None = None) -> Answer | None:
         """Objects described by a noun and a place, superlative or distance: "which object is the tallest"."""
@@ -348,15 +353,18 @@ class _Asked:
         else:
             phrase = tail if any(words.singular(word) in words.NOUNS for word in tail) else [*tail, *noun]
         found = self.resolver.matching(phrase)
-        text = f"T{_names(found)[1:]}." if found else "Nothing."
-        return Answer(text, None, "", _ids(found), _call("select", " ".join(phrase)), "viewer")
+        text = f"T{say(found)[1:]}." if found else "Nothing."
+        return Answer(text, None, "", ids(found), call("select", " ".join(phrase)), "viewer")
 
 
 _BE = r"(?:is|are)"
+_WAY = "to the left|to the right|left|right|in front|behind|above|below"
 _HOW_WORDS = "|".join(sorted(words.SIZES))
 _OF_WORDS = "height|width|length|breadth|diameter|depth|thickness|size|volume|dimensions|extents"
 _QUESTIONS: tuple[tuple[str, Callable[..., Answer | None]], ...] = (
     (r"how many (?P<a>.+)", _Asked.count),
+    (rf"how (?:far|much) (?P<direction>{_WAY}) (?:of )?(?P<b>.+?) {_BE} (?P<a>.+)", _Asked.offset),
+    (rf"how (?:far|much) {_BE} (?P<a>.+?) (?P<direction>{_WAY}) (?:of )?(?P<b>.+)", _Asked.offset),
     (rf"how (?:far|close) (?:apart |away )?{_BE} (?P<pair>.+)", _Asked.distance),
     (
         r"(?:what is |how (?:big|large|long) is )?(?:the )?(?P<kind>horizontal |vertical )?distance "

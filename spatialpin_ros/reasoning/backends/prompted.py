@@ -1,52 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A back end that prompts a language model and checks every reply against the scene before it is believed."""
+"""A back end that leads a language model through the turns and checks every reply against the scene."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from spatialpin_ros.camera import CameraFrame
-from spatialpin_ros.errors import (
-    AmbiguousNameError,
-    InfeasibleTaskError,
-    NotUnderstoodError,
-    UnknownNameError,
-)
+from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.reasoning import schemas
 from spatialpin_ros.reasoning.abilities import Abilities
-from spatialpin_ros.reasoning.destinations import Destination
-from spatialpin_ros.reasoning.feasibility import can_place_on
-from spatialpin_ros.reasoning.images import annotated_png
-from spatialpin_ros.reasoning.language import TaskBuilder, task_id
-from spatialpin_ros.reasoning.model_errors import ReplyFormatError
 from spatialpin_ros.reasoning.prompting import Prompts
-from spatialpin_ros.reasoning.protocol import Answer, LanguageModel, Message, Proposals, Rejection, Schema
-from spatialpin_ros.reasoning.requests import SUPPORTED
+from spatialpin_ros.reasoning.protocol import Answer, LanguageModel, Proposals
+from spatialpin_ros.reasoning.turns import (
+    Conversation,
+    Priors,
+    SceneContext,
+    TurnRecord,
+    describing,
+    parameters,
+    proposing,
+    understand_scene,
+)
 from spatialpin_ros.scene import Scene
-from spatialpin_ros.task import Task, TaskStep
-
-Result = TypeVar("Result")
-Reading = Callable[[Mapping[str, Any]], tuple[Result, Sequence[str]]]
+from spatialpin_ros.task import Task
 
 
 class PromptedBackend:
-    """Proposes, describes and answers with a language model that is given the scene in numbers.
+    """Proposes, describes and answers with a language model that is given 3D priors.
+
+    `trace` holds the turns of the newest call, each with its prompts, images, replies, time and tokens.
 
     Args:
         name: the back end's name, stored in its tasks.
         model: answers the prompts.
         prompts: the templates.
-        max_repairs: turns in which the model may correct a reply, told what was wrong.
+        max_repairs: how often the model may correct a reply, told what was wrong.
+        priors: the turns before the question.
+        suggest_parameters: ask for closing width, lift height and drop height of each motion.
+        tasks_per_object: most proposals for each object; 0: only the total is limited.
     """
 
     def __init__(
-        self, name: str, model: LanguageModel, prompts: Prompts | None = None, max_repairs: int = 2
+        self,
+        name: str,
+        model: LanguageModel,
+        prompts: Prompts | None = None,
+        max_repairs: int = 2,
+        priors: Priors | str = "full",
+        suggest_parameters: bool = True,
+        tasks_per_object: int = 0,
     ) -> None:
+        if max_repairs < 0 or tasks_per_object < 0:
+            raise InvalidValueError(f"back end '{name}': max_repairs and tasks_per_object must not be negative")
         self.name = name
         self.model = model
         self.prompts = prompts or Prompts()
         self.max_repairs = max_repairs
+        self.priors = Priors.named(priors) if isinstance(priors, str) else priors
+        self.suggest_parameters = suggest_parameters
+        self.tasks_per_object = tasks_per_object
+        self._conversation = Conversation(model, self.prompts, max_repairs)
+        self._understood: tuple[str, SceneContext, tuple[TurnRecord, ...]] | None = None
+
+    @property
+    def trace(self) -> tuple[TurnRecord, ...]:
+        return tuple(self._conversation.records)
 
     def close(self) -> None:
         self.model.close()
@@ -61,112 +81,60 @@ class PromptedBackend:
     ) -> Proposals:
         if len(scene.objects) < 2:
             return Proposals(())
-        tasks: dict[tuple[str, str], Task] = {}
-        rejected: dict[tuple[str, str], Rejection] = {}
-
-        def read(reply: Mapping[str, Any]) -> tuple[None, Sequence[str]]:
-            problems = []
-            for entry in reply["tasks"]:
-                key = entry["object_id"], entry["target_id"]
-                refusal = self._judge(scene, abilities, key)
-                if refusal is None:
-                    tasks.setdefault(key, self._stacking(scene, key, entry, len(tasks)))
-                else:
-                    rejected[key] = refusal
-                    problems.append(str(refusal))
-            return None, problems if len(tasks) < max_tasks else ()
-
-        prompt = self.prompts.render("propose", scene, max_tasks=max_tasks, abilities=abilities)
-        self._converse(scene, prompt, schemas.proposal_schema(scene), image, read)
-        return Proposals(tuple(tasks.values())[:max_tasks], tuple(rejected.values()))
+        context = self._begin(scene, image)
+        found = proposing.propose(
+            self._conversation, context, scene, abilities, self.name, max_tasks, self.tasks_per_object
+        )
+        return Proposals(self._with_parameters(scene, abilities, found.tasks, context), found.rejected)
 
     def describe(
         self, scene: Scene, abilities: Abilities, request: str, image: CameraFrame | None = None
     ) -> Task:
         if not scene.objects:
             raise UnknownNameError(request, ())
+        context = self._begin(scene, image)
+        task = describing.describe(self._conversation, context, scene, abilities, request, self.name)
+        return self._with_parameters(scene, abilities, (task,), context)[0]
 
-        def read(reply: Mapping[str, Any]) -> tuple[Task | InfeasibleTaskError, Sequence[str]]:
-            self._raise_for_status(scene, request, reply)
-            try:
-                return self._build(scene, abilities, request, reply), ()
-            except InfeasibleTaskError as error:
-                return error, (str(error),)
-
-        prompt = self.prompts.render("describe", scene, request=request)
-        result = self._converse(scene, prompt, schemas.request_schema(scene), image, read)
-        if isinstance(result, InfeasibleTaskError):
-            raise result
-        return result
-
-    def answer(self, scene: Scene, question: str, image: CameraFrame | None = None) -> Answer:
+    def answer(
+        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+    ) -> Answer:
         def read(reply: Mapping[str, Any]) -> tuple[Answer, Sequence[str]]:
             value = None if reply["value"] is None else float(reply["value"])
             program, ids = f"model({self.model.name})", tuple(reply["object_ids"])
             return Answer(reply["answer"], value, reply["unit"], ids, program, "viewer"), ()
 
-        prompt = self.prompts.render("answer", scene, question=question)
-        return self._converse(scene, prompt, schemas.answer_schema(scene), image, read)
+        context = self._begin(scene, image)
+        prompt = self.prompts.render("answer", scene, question=question, context=context, found=context.found)
+        if before is not None and self.priors.numbers:
+            prompt = f"Earlier scene. {self.prompts.render('scene', before)}\n\nPresent scene. {prompt}"
+        system = self.prompts.fill("system", numbers=self.priors.numbers)
+        schema = schemas.answer_schema(scene)
+        return self._conversation.ask("answer", system, prompt, context.images, schema, read)
 
-    def _converse(
-        self, scene: Scene, prompt: str, schema: Schema, image: CameraFrame | None, read: Reading[Result]
-    ) -> Result:
-        """Ask, read the reply, and tell the model what was wrong with it, at most `max_repairs` times."""
-        messages = [Message("system", self.prompts.render("system", scene)), Message("user", prompt)]
-        images = [annotated_png(image, scene)] if image is not None else []
-        for turn in range(self.max_repairs + 1):
-            last = turn == self.max_repairs
-            try:
-                reply = self.model.complete(messages, images, schema)
-            except ReplyFormatError as error:
-                if last:
-                    raise
-                raw, problems = error.raw, [str(error)]
-            else:
-                result, found = read(reply.object)
-                if not found or last:
-                    return result
-                raw, problems = reply.raw, list(found)
-            repair = self.prompts.render("repair", scene, problems=problems)
-            messages += [Message("assistant", raw), Message("user", repair)]
-        raise AssertionError("unreachable: the last turn returns or raises")
+    def _begin(self, scene: Scene, image: CameraFrame | None) -> SceneContext:
+        """Run the turns before the question, or take what they gave for the same scene, image and priors."""
+        self._conversation = Conversation(self.model, self.prompts, self.max_repairs)
+        key = self._key(scene, image)
+        if self._understood is None or self._understood[0] != key:
+            context = understand_scene(self._conversation, scene, image, self.priors)
+            self._understood = key, context, self.trace
+            return context
+        _, context, records = self._understood
+        self._conversation.reuse(records)
+        return context
 
-    def _judge(self, scene: Scene, abilities: Abilities, key: tuple[str, str]) -> Rejection | None:
-        item, target = scene.object(key[0]), scene.object(key[1])
-        what = f"put the {item.name} on the {target.name}"
-        if item.id == target.id:
-            return Rejection(what, "same_object", f"the {item.name} cannot be put on itself", *key)
-        verdict = can_place_on(scene, item, target, abilities)
-        return None if verdict else Rejection(what, verdict.reason, verdict.message, *key)
+    def _key(self, scene: Scene, image: CameraFrame | None) -> str:
+        digest = hashlib.sha256(self.prompts.render("scene", scene).encode())
+        digest.update(repr((self.priors, scene.base_T_camera.to_dict(), scene.intrinsics)).encode())
+        if image is not None:
+            digest.update(image.color.tobytes())
+        return digest.hexdigest()
 
-    def _stacking(self, scene: Scene, key: tuple[str, str], entry: Mapping[str, Any], rank: int) -> Task:
-        steps = (TaskStep("pick", key[0]), TaskStep("place_on", *key))
-        return Task(
-            id=task_id(scene, self.name, steps),
-            description=entry["description"],
-            steps=steps,
-            backend=self.name,
-            rationale=f"{entry['reason']} (proposed by {self.model.name}; reach, grasp and stability checked)",
-            score=1.0 / (rank + 1.0),
-        )
-
-    def _raise_for_status(self, scene: Scene, request: str, reply: Mapping[str, Any]) -> None:
-        status = reply["status"]
-        if status == "unknown_name":
-            raise UnknownNameError(request, scene.names)
-        if status == "ambiguous_name":
-            raise AmbiguousNameError(
-                request, [scene.object(each).name for each in reply["candidates"]] or scene.names
-            )
-        if status == "infeasible":
-            raise InfeasibleTaskError(reply["message"], "model_says_infeasible")
-        if status == "not_understood" or not reply["moves"]:
-            raise NotUnderstoodError(f"{reply['message'] or 'not understood'}; I can {SUPPORTED}")
-
-    def _build(self, scene: Scene, abilities: Abilities, request: str, reply: Mapping[str, Any]) -> Task:
-        builder = TaskBuilder(scene, abilities)
-        for move in reply["moves"]:
-            on_table = move["reference_id"] == scene.table.name
-            references = () if on_table or move["place"] in ("middle", "aside") else (move["reference_id"],)
-            builder.deliver(builder.scene.object(move["object_id"]), Destination(move["place"], references))
-        return builder.task(request, self.name)
+    def _with_parameters(
+        self, scene: Scene, abilities: Abilities, tasks: tuple[Task, ...], context: SceneContext
+    ) -> tuple[Task, ...]:
+        """Ask once for the closing width, lift height and drop height of every motion of the tasks."""
+        if not tasks or not self.suggest_parameters:
+            return tasks
+        return parameters.suggest(self._conversation, scene, abilities, tasks, context)

@@ -32,8 +32,10 @@ class SymbolicBackend:
     ) -> Task:
         return understand(scene, abilities, request, self.name)
 
-    def answer(self, scene: Scene, question: str, image: CameraFrame | None = None) -> Answer:
-        return questions.answer(scene, question)
+    def answer(
+        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+    ) -> Answer:
+        return questions.answer(scene, question, before)
 
     def close(self) -> None:
         return None
