@@ -18,7 +18,16 @@ from spatialpin_ros.relations import surface_gap, viewer_frame
 from spatialpin_ros.scene import Scene, SceneObject
 from spatialpin_ros.task import Task, TaskStep
 
-WEIGHTS = {"fit": 0.35, "stability": 0.2, "grasp": 0.2, "room": 0.1, "reach": 0.1, "seen": 0.05}
+# contrast: two parts of one colour are hard to tell apart afterwards, so the outcome is hard to verify.
+WEIGHTS = {
+    "fit": 0.3,
+    "stability": 0.15,
+    "grasp": 0.2,
+    "room": 0.1,
+    "reach": 0.1,
+    "seen": 0.05,
+    "contrast": 0.1,
+}
 REPEAT_PENALTY = 0.15
 CLEAR_GAP_M = 0.06
 
@@ -78,6 +87,7 @@ def _score(scene: Scene, item: SceneObject, carrier: SceneObject, abilities: Abi
         "room": float(np.clip(gap / CLEAR_GAP_M, 0.0, 1.0)),
         "reach": float(np.clip(1.0 - farthest**2, 0.0, 1.0)),
         "seen": min(item.confidence, carrier.confidence),
+        "contrast": float(item.color != carrier.color),
     }
 
 

@@ -77,6 +77,15 @@ def test_a_better_fit_scores_higher():
     assert scores["o1", "o2"] > scores["o1", "o3"]
 
 
+def test_a_carrier_of_another_colour_is_preferred_because_the_stack_can_be_verified():
+    size = (0.08, 0.08, 0.05)
+    item = make_object("o1", "red", "cube", (0.04, 0.04, 0.04), at=(0.5, 0.0))
+    same = make_object("o2", "red", "box", size, at=(0.5, 0.2))
+    other = make_object("o3", "blue", "box", size, at=(0.5, -0.2))
+    best = create_backend("symbolic").propose(make_scene(item, same, other), ABILITIES, 1).tasks[0]
+    assert best.steps[1].target_id == "o3"
+
+
 def test_where_nothing_stacks_a_move_is_proposed_and_an_empty_table_gives_nothing():
     backend = create_backend("symbolic")
     lone = make_scene(make_object("o1"))
