@@ -12,6 +12,7 @@ from spatialpin_ros.commands.common import connect
 from spatialpin_ros.commands.plan import show_failure
 from spatialpin_ros.demo.account import Account, make_console
 from spatialpin_ros.plan import PlanFailure
+from spatialpin_ros.report.page import sentence
 
 
 def run(
@@ -47,6 +48,6 @@ def run(
         client.close()
     good = outcome.status in ("succeeded", "planned")
     verdict = outcome.level if outcome.status == "succeeded" else f"{outcome.status} {outcome.reason}".strip()
-    account.verdict(good, verdict, outcome.message)
+    account.verdict(good, verdict, sentence(outcome.message))
     if not good:
         raise typer.Exit(1)
