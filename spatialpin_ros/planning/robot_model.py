@@ -53,6 +53,7 @@ class RobotModel:
         self.acceleration = read_only(
             scale.acceleration * scale.acceleration_scaling, "acceleration", (None,)
         )
+        self.jerk = read_only(scale.jerk * scale.acceleration_scaling, "jerk", (None,))
         self.geometry = _convex(geometry)
         self.geometry_links = tuple(self._link_of(item) for item in self.geometry.geometryObjects)
         self.tip_frame = int(self.model.getFrameId(config.tip_frame))

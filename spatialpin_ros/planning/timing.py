@@ -16,6 +16,8 @@ from spatialpin_ros.plan import Trajectory
 from spatialpin_ros.planning.collision_world import CollisionWorld, densify
 from spatialpin_ros.planning.robot_model import RobotModel
 
+_MOST_STRETCH = 3.0
+
 logging.getLogger("toppra").setLevel(logging.ERROR)
 
 
@@ -24,9 +26,11 @@ class TimingOptions:
     """How a path is smoothed and timed.
 
     Args:
-        speed: fraction of the velocity limits, 0 < s <= 1; accelerations scale with its square.
+        speed: fraction of the velocity limits, 0 < s <= 1; accelerations scale with its square, jerks with its cube.
         acceleration_share: fraction of the acceleration limits given to TOPP-RA; the rest covers sampling.
-        filter_s: width of the moving average over time that bounds the jerk [s].
+        filter_s: least width of the moving average over time that bounds the jerk: an average over w of an
+            acceleration within +-a has a jerk within 2 a / w; wider where an arm's jerk limits ask for it [s].
+        most_filter_s: most such width, as it rounds the path; jerk limits lower still stretch time instead [s].
         sample_s: time between published points [s].
         check_rad: largest joint distance between positions checked for collisions [rad].
         spacing_rad: distance of the spline's control points on the polyline, coarsest first; each finer one
@@ -36,6 +40,7 @@ class TimingOptions:
     speed: float = 1.0
     acceleration_share: float = 0.9
     filter_s: float = 0.06
+    most_filter_s: float = 0.2
     sample_s: float = 0.02
     check_rad: float = 0.02
     spacing_rad: tuple[float, ...] = (0.5, 0.2, 0.08, 0.0)
@@ -59,7 +64,7 @@ def time_path(
         path: (N, D) waypoints.
 
     Returns:
-        A trajectory at rest at both ends, within velocity and acceleration limits at every sample, whose
+        A trajectory at rest at both ends, within velocity, acceleration and jerk limits at every sample, whose
         positions are free at `check_rad`; or why that cannot be had.
     """
     options = options or TimingOptions()
@@ -147,7 +152,7 @@ def _profile(
         return None
     steps = max(1, int(np.ceil(timed.duration / step_s)))
     positions = timed(np.linspace(0.0, timed.duration, steps + 1))
-    width = max(1, round(options.filter_s / step_s))
+    width = max(1, round(_filter_s(robot, options) / step_s))
     padded = np.concatenate(
         [np.repeat(path[:1], width, axis=0), positions, np.repeat(path[-1:], width, axis=0)]
     )
@@ -155,6 +160,13 @@ def _profile(
     smooth = (sums[width:] - sums[:-width]) / width
     smooth[0], smooth[-1] = path[0], path[-1]
     return np.asarray(smooth)
+
+
+def _filter_s(robot: RobotModel, options: TimingOptions) -> float:
+    """Width of the moving average that keeps the jerk limits, within the bounds of the options [s]."""
+    share = options.acceleration_share / options.speed
+    needed = float((2.0 * share * robot.acceleration / robot.jerk).max())
+    return min(max(needed, options.filter_s), max(options.filter_s, options.most_filter_s))
 
 
 def _sample(
@@ -170,8 +182,10 @@ def _sample(
     accelerations = (padded[2:] - 2.0 * padded[1:-1] + padded[:-2]) / step_s**2
     over_v = float((np.abs(velocities) / (options.speed * robot.velocity)).max())
     over_a = float((np.abs(accelerations) / (options.speed**2 * robot.acceleration)).max())
-    stretch = max(1.0, over_v, np.sqrt(over_a))
-    if stretch > 3.0:
+    jerks = np.diff(accelerations, axis=0) / step_s
+    over_j = float((np.abs(jerks) / (options.speed**3 * robot.jerk)).max())
+    stretch = max(1.0, over_v, np.sqrt(over_a), np.cbrt(over_j))
+    if stretch > _MOST_STRETCH:
         return TimingFailure(f"limits are passed {stretch:.1f}-fold", limits=True)
     kept = slice(None, None, every)
     times = np.arange(len(positions))[kept] * step_s * stretch

@@ -3,12 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.plan import Trajectory
 from spatialpin_ros.planning.bullet_world import resample
 from spatialpin_ros.planning.collision_world import CollisionWorld, densify
@@ -43,14 +45,38 @@ def test_limits_ends_and_continuity(empty: CollisionWorld, seed: int, corners: i
     steps = np.diff(made.times)[:, None]
     assert (np.abs(np.diff(made.positions, axis=0)) / steps <= velocity * 1.0001).all()
     assert (np.abs(np.diff(made.velocities, axis=0)) / steps <= acceleration * 1.0001).all()
+    assert (np.abs(np.diff(made.accelerations, axis=0)) / steps <= speed**3 * robot.jerk * 1.0001).all()
     assert robot.within_limits(made.positions).all()
 
 
-def test_acceleration_changes_gradually(empty: CollisionWorld) -> None:
-    path = np.stack([empty.robot.config.home, empty.robot.config.home + 0.8])
-    jerk = np.diff(timed(empty, path).accelerations, axis=0) / 0.02
-    assert (np.abs(jerk) < empty.robot.config.limits.jerk).all()
-    assert np.abs(jerk).max() > 0.0
+@given(seed=st.integers(0, 10_000), corners=st.integers(0, 5), per_acceleration=st.sampled_from([2.0, 8.0, 30.0]))
+@settings(max_examples=15, deadline=None)
+def test_low_jerk_limits_are_kept(
+    low_jerk: Callable[[float], CollisionWorld], seed: int, corners: int, per_acceleration: float
+) -> None:
+    world = low_jerk(per_acceleration)
+    robot = world.robot
+    path = np.random.default_rng(seed).uniform(robot.lower, robot.upper, (2 + corners, 7))
+    made = timed(world, path)
+    steps = np.diff(made.times)[:, None]
+    assert (np.abs(np.diff(made.accelerations, axis=0)) / steps <= robot.jerk * 1.0001).all()
+    third = np.abs(np.diff(made.positions, n=3, axis=0)) / steps[0] ** 3
+    assert (third <= robot.jerk * 1.0001).all()
+    assert np.allclose(made.positions[-1], path[-1], atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def low_jerk(make_scene: Callable) -> Callable[[float], CollisionWorld]:
+    """Worlds of arms whose jerk limits are few times their acceleration limits, as those of small arms are."""
+    config = RobotConfig.load("panda")
+
+    @cache
+    def make(per_acceleration: float) -> CollisionWorld:
+        limits = replace(config.limits, jerk=per_acceleration * config.limits.acceleration)
+        robot = RobotModel(replace(config, limits=limits))
+        return CollisionWorld(robot, scene_obstacles(make_scene(), config.workspace), width_m=0.08)
+
+    return make
 
 
 def test_slower_takes_longer(empty: CollisionWorld) -> None:
