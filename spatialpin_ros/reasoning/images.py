@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
+from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import BackendError
 from spatialpin_ros.scene import Scene
@@ -16,12 +19,7 @@ def annotated_png(frame: CameraFrame, scene: Scene, marks: bool = True) -> bytes
     Raises:
         BackendError: OpenCV is not installed.
     """
-    try:
-        import cv2
-    except ImportError as error:
-        raise BackendError(
-            "sending images needs opencv; install with: pip install 'spatialpin_ros[perception]'"
-        ) from error
+    cv2 = opencv()
     image = np.ascontiguousarray(frame.color[..., ::-1])
     if marks and scene.objects:
         camera_T_base = frame.base_T_camera.inverse()
@@ -34,3 +32,32 @@ def annotated_png(frame: CameraFrame, scene: Scene, marks: bool = True) -> bytes
                     image, item.id, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
                 )
     return bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def decode_png(png: bytes) -> UInt8Array | None:
+    """(H, W) or (H, W, C) pixels of a PNG file in the order in which OpenCV keeps them, None where it is not one.
+
+    Raises:
+        BackendError: OpenCV is not installed.
+    """
+    cv2 = opencv()
+    if not png:
+        return None
+    pixels: UInt8Array | None = cv2.imdecode(np.frombuffer(png, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    return pixels
+
+
+def opencv() -> ModuleType:
+    """Import OpenCV, which only back ends that look at images need.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise BackendError(
+            "sending images needs opencv; install with: pip install 'spatialpin_ros[perception]'"
+        ) from error
+    module: ModuleType = cv2
+    return module

@@ -18,6 +18,7 @@ Kind = Literal[
     "cut_off",
     "malformed",
     "invalid",
+    "not_recorded",
 ]
 
 

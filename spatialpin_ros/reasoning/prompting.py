@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.relations import ReferenceFrame, depth, height, offsets, surface_gap, viewer_frame, width
-from spatialpin_ros.scene import Scene
+from spatialpin_ros.scene import Scene, SceneObject
 
 _DIRECTIONS: dict[str, tuple[int, int, int]] = {
     "up": (0, 0, 1),
@@ -47,10 +47,10 @@ class ObjectText:
     color: str
     centre_cm: tuple[float, ...]
     size_cm: tuple[float, ...]
-    axes: dict[str, str]
+    axes: Mapping[str, str]
     on: str
     carries: tuple[str, ...]
-    nearest: dict[str, str]
+    nearest: Mapping[str, str]
 
 
 def describe_objects(scene: Scene) -> tuple[ObjectText, ...]:
@@ -61,7 +61,6 @@ def describe_objects(scene: Scene) -> tuple[ObjectText, ...]:
     texts = []
     for i, item in enumerate(scene.objects):
         right, front, up = frame.components(item.centre - origin) * 100.0
-        axes = item.box.pose.axes.T
         texts.append(
             ObjectText(
                 id=item.id,
@@ -70,16 +69,23 @@ def describe_objects(scene: Scene) -> tuple[ObjectText, ...]:
                 color=item.color,
                 centre_cm=tuple(round(float(value), 1) for value in (right, -front, up)),
                 size_cm=tuple(round(100.0 * measure(item), 1) for measure in (width, depth, height)),
-                axes={
-                    name: direction_word(frame.components(axis))
-                    for name, axis in zip("xyz", axes, strict=True)
-                },
+                axes={} if item.shape == "sphere" else _axes(item, frame),
                 on=item.supported_by,
                 carries=tuple(other.id for other in scene.carried_by(item.id)),
                 nearest=nearest[i],
             )
         )
     return tuple(texts)
+
+
+def _axes(item: SceneObject, frame: ReferenceFrame) -> dict[str, str]:
+    """Each axis as its (right, away, up) components and the direction word nearest to it."""
+    texts = {}
+    for name, axis in zip("xyz", item.box.pose.axes.T, strict=True):
+        right, front, up = frame.components(axis)
+        numbers = ", ".join(f"{round(float(value), 2) + 0.0:g}" for value in (right, -front, up))
+        texts[name] = f"{direction_word(np.array([right, front, up]))} ({numbers})"
+    return texts
 
 
 def nearest_per_direction(scene: Scene, frame: ReferenceFrame) -> list[dict[str, str]]:
@@ -116,9 +122,10 @@ class Prompts:
         )
 
     def render(self, name: str, scene: Scene, **values: Any) -> str:
+        """Fill a template that shows the scene in numbers."""
         objects: Sequence[ObjectText] = describe_objects(scene)
-        return (
-            self._environment.get_template(f"{name}.jinja2")
-            .render(scene=scene, objects=objects, **values)
-            .strip()
-        )
+        return self.fill(name, scene=scene, objects=objects, **values)
+
+    def fill(self, name: str, **values: Any) -> str:
+        """Fill a template with the values alone."""
+        return self._environment.get_template(f"{name}.jinja2").render(**values).strip()

@@ -24,6 +24,7 @@ class _Entry:
 _BACKENDS = {
     "symbolic": _Entry("spatialpin_ros.reasoning.backends.symbolic"),
     "openai": _Entry("spatialpin_ros.reasoning.backends.openai", ("httpx", "jinja2", "jsonschema"), "vlm"),
+    "replay": _Entry("spatialpin_ros.reasoning.backends.replay", ("jinja2", "jsonschema"), "vlm"),
 }
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from spatialpin_ros.scene import Scene
 
 PLACES = ("on", "left", "right", "front", "back", "near", "middle", "aside")
+BESIDE = ("on", "left", "right", "front", "back", "near")
 STATUSES = ("understood", "unknown_name", "ambiguous_name", "not_understood", "infeasible")
 UNITS = ("m", "m^3", "count", "bool", "deg", "")
 
 
-def _strict(properties: dict[str, Any]) -> dict[str, Any]:
+def strict(properties: dict[str, Any]) -> dict[str, Any]:
+    """An object with exactly these properties, all required."""
     return {
         "type": "object",
         "properties": properties,
@@ -21,35 +23,36 @@ def _strict(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ids(scene: Scene) -> dict[str, Any]:
+def object_ids(scene: Scene) -> dict[str, Any]:
+    """The id of an object of the scene."""
     return {"type": "string", "enum": [item.id for item in scene.objects]}
 
 
 def proposal_schema(scene: Scene) -> dict[str, Any]:
-    """Tasks of the form: put this object on that one."""
-    task = _strict(
-        {"object_id": _ids(scene), "target_id": _ids(scene), "description": {"type": "string"},
-         "reason": {"type": "string"}}
+    """Tasks of the form: put this object on, or beside, that one."""
+    task = strict(
+        {"object_id": object_ids(scene), "place": {"type": "string", "enum": list(BESIDE)},
+         "target_id": object_ids(scene), "description": {"type": "string"}, "reason": {"type": "string"}}
     )  # fmt: skip
-    return _strict({"tasks": {"type": "array", "items": task}})
+    return strict({"tasks": {"type": "array", "items": task}})
 
 
 def request_schema(scene: Scene) -> dict[str, Any]:
     """A request read as moves; geometry such as areas is computed from the place words, not by the model."""
     targets = [item.id for item in scene.objects] + [scene.table.name]
-    move = _strict(
-        {"object_id": _ids(scene), "place": {"type": "string", "enum": list(PLACES)},
+    move = strict(
+        {"object_id": object_ids(scene), "place": {"type": "string", "enum": list(PLACES)},
          "reference_id": {"type": "string", "enum": targets}}
     )  # fmt: skip
-    return _strict(
+    return strict(
         {"status": {"type": "string", "enum": list(STATUSES)}, "message": {"type": "string"},
-         "candidates": {"type": "array", "items": _ids(scene)}, "moves": {"type": "array", "items": move}}
+         "candidates": {"type": "array", "items": object_ids(scene)}, "moves": {"type": "array", "items": move}}
     )  # fmt: skip
 
 
 def answer_schema(scene: Scene) -> dict[str, Any]:
     """An answer with its number in SI units and the objects that it rests on."""
-    return _strict(
+    return strict(
         {"reasoning": {"type": "string"}, "answer": {"type": "string"}, "value": {"type": ["number", "null"]},
-         "unit": {"type": "string", "enum": list(UNITS)}, "object_ids": {"type": "array", "items": _ids(scene)}}
+         "unit": {"type": "string", "enum": list(UNITS)}, "object_ids": {"type": "array", "items": object_ids(scene)}}
     )  # fmt: skip

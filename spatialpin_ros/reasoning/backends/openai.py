@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import httpx
 
 from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.reasoning.backends.assembly import assemble
 from spatialpin_ros.reasoning.backends.prompted import PromptedBackend
 from spatialpin_ros.reasoning.model_errors import ModelError, ReplyFormatError
 from spatialpin_ros.reasoning.protocol import Message, Reply, Schema, Usage
@@ -114,7 +115,7 @@ class OpenAIModel:
             "max_tokens": endpoint.max_tokens,
         }
         if self._structured == "strict":
-            wrapped = {"name": "reply", "strict": True, "schema": schema}
+            wrapped = {"name": schema.get("title", "reply"), "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": wrapped}
         elif self._structured == "json":
             body["response_format"] = {"type": "json_object"}
@@ -227,11 +228,11 @@ def _retry_after(response: httpx.Response) -> float:
         return 0.0
 
 
-def create(max_repairs: int = 2, **settings: Any) -> PromptedBackend:
-    """Make the back end; settings are the fields of `Endpoint`.
+def create(**settings: Any) -> PromptedBackend:
+    """Make the back end; settings are the fields of `Endpoint` and those of `assemble`.
 
     Raises:
         InvalidValueError: on a setting out of range.
         ModelError: without the key that the hosted endpoint needs.
     """
-    return PromptedBackend("openai", OpenAIModel(Endpoint(**settings)), max_repairs=max_repairs)
+    return assemble("openai", lambda **own: OpenAIModel(Endpoint(**own)), settings)

@@ -53,7 +53,9 @@ class PromptedBackend:
         tasks_per_object: int = 0,
     ) -> None:
         if max_repairs < 0 or tasks_per_object < 0:
-            raise InvalidValueError(f"back end '{name}': max_repairs and tasks_per_object must not be negative")
+            raise InvalidValueError(
+                f"back end '{name}': max_repairs and tasks_per_object must not be negative"
+            )
         self.name = name
         self.model = model
         self.prompts = prompts or Prompts()
