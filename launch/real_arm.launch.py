@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four stages on a real arm and camera whose drivers and controllers run already; a dry run by default."""
+"""The four stages on a real arm and camera whose drivers and controllers run already; by default a dry run, and slow."""
 
 from launch import LaunchDescription
 
@@ -13,6 +13,7 @@ def generate_launch_description() -> LaunchDescription:
         backend="symbolic",
         rviz="false",
         dry_run="true",
+        velocity_scaling="0.3",
         use_sim_time="false",
         log_level="info",
     )

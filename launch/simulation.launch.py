@@ -14,6 +14,7 @@ def generate_launch_description() -> LaunchDescription:
         gui="false",
         rviz="false",
         dry_run="false",
+        velocity_scaling="1.0",
         use_sim_time="true",
         log_level="info",
     )

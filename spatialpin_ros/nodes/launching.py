@@ -21,12 +21,14 @@ DESCRIPTIONS = {
     "camera": "Name in config/cameras, or path of a camera's YAML file.",
     "backend": "Reasoning back end.",
     "dry_run": "Plan and show, and move only once approved. 'false' lets the arm move on request.",
+    "velocity_scaling": "Fraction of the planned velocities at which the arm moves.",
     "use_sim_time": "Take the time from /clock, in every node.",
     "gui": "Open the simulator's window.",
     "rviz": "Open RViz with this package's view.",
     "log_level": "Of every node.",
 }
 BOOLEANS = frozenset({"dry_run", "use_sim_time", "gui", "rviz"})
+NUMBERS = frozenset({"velocity_scaling"})
 CHOICES = {
     "backend": list(backend_names()),
     "log_level": ["debug", "info", "warn", "error"],
@@ -36,7 +38,7 @@ STAGES = {
     "scene": ("camera",),
     "reasoner": ("robot", "backend"),
     "planner": ("robot",),
-    "executor": ("robot", "dry_run"),
+    "executor": ("robot", "dry_run", "velocity_scaling"),
 }
 SIMULATOR = ("robot", "camera", "gui")
 
@@ -88,4 +90,5 @@ def rviz() -> Node:
 
 def _value(name: str) -> Any:
     # Without a type, launch would read a robot called "7" as a number.
-    return ParameterValue(LaunchConfiguration(name), value_type=bool if name in BOOLEANS else str)
+    kind = bool if name in BOOLEANS else float if name in NUMBERS else str
+    return ParameterValue(LaunchConfiguration(name), value_type=kind)

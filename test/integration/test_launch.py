@@ -66,6 +66,10 @@ def test_the_nodes_of_this_package_are_ones_that_it_installs(name: str) -> None:
     assert {"scene_node", "reasoner_node", "planner_node", "executor_node"} <= own <= installed_executables()
 
 
+def test_a_real_arm_is_slow_at_first() -> None:
+    assert float(default(arguments(load("real_arm.launch.py"))["velocity_scaling"])) <= 0.3
+
+
 def test_only_the_simulation_moves_without_approval() -> None:
     assert default(arguments(load("real_arm.launch.py"))["dry_run"]) == "true"
     assert default(arguments(load("simulation.launch.py"))["dry_run"]) == "false"
