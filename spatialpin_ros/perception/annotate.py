@@ -71,14 +71,28 @@ def _draw_object(picture: UInt8Array, frame: CameraFrame, item: SceneObject, sca
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         inside = mask > 0
         picture[inside] = (0.72 * picture[inside] + 0.28 * np.array(color)).astype(np.uint8)
-        cv2.drawContours(picture, contours, -1, (255, 255, 255), thickness, cv2.LINE_AA)
-    corners = _project(frame, item.box.corners)
-    if not np.isfinite(corners).all():
-        return
-    # Sixteenths of a pixel keep the thin lines steady.
-    fixed = np.round(np.clip(corners, -1e4, 1e4) * 16).astype(np.int32)
-    for first, second in _EDGES:
-        cv2.line(picture, fixed[first].tolist(), fixed[second].tolist(), color, thickness, cv2.LINE_AA, 4)
+        pale = tuple((255 + part) // 2 for part in color)
+        cv2.drawContours(picture, contours, -1, pale, thickness, cv2.LINE_AA)
+    for line in _wireframe(item):
+        pixels = _project(frame, line)
+        if np.isfinite(pixels).all():
+            # Sixteenths of a pixel keep thin lines steady.
+            fixed = np.round(np.clip(pixels, -1e4, 1e4) * 16).astype(np.int32)
+            cv2.polylines(picture, [fixed.reshape(-1, 1, 2)], False, color, thickness, cv2.LINE_AA, 4)
+
+
+def _wireframe(item: SceneObject) -> list[FloatArray]:
+    """Lines (N, 3) in the base frame [m]: the edges of a box, the rims of a cylinder, three circles of a ball."""
+    if item.shape not in ("cylinder", "sphere"):
+        corners = item.box.corners
+        return [corners[[first, second]] for first, second in _EDGES]
+    angle = np.linspace(0.0, 2.0 * np.pi, 49)
+    circle = 0.5 * item.size[0] * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(len(angle))])
+    if item.shape == "sphere":
+        return [item.box.pose.transform(circle[:, order]) for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0])]
+    end = np.array([0.0, 0.0, 0.5 * item.size[2]])
+    rims = [item.box.pose.transform(circle + side * end) for side in (-1.0, 1.0)]
+    return [*rims, *(np.stack([rims[0][k], rims[1][k]]) for k in range(0, 48, 12))]
 
 
 def _project(frame: CameraFrame, points: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
+from spatialpin_ros.arrays import Float32Array, FloatArray, Int32Array
 from spatialpin_ros.perception.grid import TableGrid
 
 _MIN_SIDE_MARGIN_M = 0.004
@@ -26,7 +26,6 @@ class Borders:
     Args:
         label, other_label: (N,) labels of the pixel and of its neighbour.
         u, v: (N,) image position midway between the two [px].
-        outward: (N,) flat index step from the pixel to its neighbour: 1, -1, or plus or minus the image's width.
         depth, other_depth: (N,) z-depths [m].
         z, other_z: (N,) heights above the table [m].
         starts: (n + 2,) where each label's rows begin; rows are sorted by label.
@@ -37,7 +36,6 @@ class Borders:
     other_label: Int32Array
     u: FloatArray
     v: FloatArray
-    outward: npt.NDArray[np.intp]
     depth: Float32Array
     other_depth: Float32Array
     z: Float32Array
@@ -58,7 +56,6 @@ class Evidence:
         sides: (S, 2) x, y of points on its upright faces.
         rim: (R, 2) x, y of the true edges of its top.
         reach: (M, 2) x, y of all borders of its visible top, hidden edges too: it extends at least this far.
-        hidden_by: (n + 1,) share of its downward border at which each label is before it or touches it.
         cut_by_image: share of its outline that lies on the border of the image.
     """
 
@@ -69,7 +66,6 @@ class Evidence:
     sides: FloatArray
     rim: FloatArray
     reach: FloatArray
-    hidden_by: FloatArray
     cut_by_image: float
 
 
@@ -100,7 +96,6 @@ def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Bo
         labels.ravel()[outside],
         mid_u,
         mid_v,
-        outside - inside,
         flat_depth[inside],
         flat_depth[outside],
         flat_z[inside],
@@ -148,7 +143,6 @@ def gather(
     u, v = borders.u[part], borders.v[part]
     reach = grid.on_plane(u[on_top], v[on_top], top)
     rim = reach[~(occluded | carries)[on_top]]
-    low = _looks_down(grid, borders.outward[part])
     bottom = float(np.quantile(points[:, 2], 0.02))
     return Evidence(
         top_m=top,
@@ -158,21 +152,5 @@ def gather(
         sides=sides,
         rim=rim,
         reach=reach,
-        hidden_by=_shares(other[low & (step < depth_step_m)], len(tops), int(low.sum())),
         cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),
     )
-
-
-def _looks_down(grid: TableGrid, outward: npt.NDArray[np.intp]) -> BoolArray:
-    """Which steps from a pixel to its neighbour lead downward in the world."""
-    down = -grid.table_T_camera.axes[2, :2]
-    vertical = np.abs(outward) > 1
-    across = np.where(vertical, down[1], down[0]) * np.sign(outward)
-    return np.asarray(across > 0.5 * np.hypot(*down))
-
-
-def _shares(others: Int32Array, count: int, total: int) -> FloatArray:
-    """(count,) how often each label occurs among `others`, over `total`; the background never does."""
-    shares = np.bincount(others, minlength=count) / max(total, 1)
-    shares[0] = 0.0
-    return np.asarray(shares)

@@ -72,7 +72,7 @@ def foreground(
         The grid cropped around them, their mask, and those of them that touch something outside the workspace.
     """
     rows, columns = window_in_image(whole, table_T_camera, low, high)
-    grid = TableGrid.from_depth(whole.crop(rows, columns), table_T_camera)
+    grid = TableGrid.from_depth(whole.crop(rows, columns), whole, table_T_camera)
     above = grid.valid & (grid.z > max(options.min_height_m, 4.0 * noise_m))
     inside = above & (grid.z < high[2])
     inside &= (grid.x > low[0]) & (grid.x < high[0]) & (grid.y > low[1]) & (grid.y < high[1])

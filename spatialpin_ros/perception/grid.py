@@ -16,6 +16,8 @@ from spatialpin_ros.geometry import Pose
 # A pixel whose depth jumps by this share of its depth against both neighbours of a row or column was measured
 # across an edge and lies on neither surface.
 _FLYING_SHARE = 0.02
+# A measurement this much farther than a point shows that nothing is there.
+_SEE_THROUGH_M = 0.012
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +74,14 @@ class TableGrid:
 
     Args:
         camera: the same image in camera terms.
+        whole: the image that this grid is a part of.
         table_T_camera: pose of the optical frame in the table frame.
         x, y, z: (h, w) float32 coordinates in the table frame [m]; meaningless where depth is 0.
         valid: (h, w) where depth was measured.
     """
 
     camera: DepthGrid
+    whole: DepthGrid
     table_T_camera: Pose
     x: Float32Array
     y: Float32Array
@@ -85,7 +89,7 @@ class TableGrid:
     valid: BoolArray
 
     @classmethod
-    def from_depth(cls, grid: DepthGrid, table_T_camera: Pose) -> TableGrid:
+    def from_depth(cls, grid: DepthGrid, whole: DepthGrid, table_T_camera: Pose) -> TableGrid:
         """Back-project: point = camera position + depth * R @ rays @ (u, v, 1), a sum of a row and a column term."""
         height, width = grid.depth.shape
         directions = table_T_camera.axes @ grid.rays
@@ -97,7 +101,7 @@ class TableGrid:
             ray *= grid.depth
             ray += np.float32(table_T_camera.position[axis])
             planes.append(ray)
-        return cls(grid, table_T_camera, planes[0], planes[1], planes[2], grid.depth > 0)
+        return cls(grid, whole, table_T_camera, planes[0], planes[1], planes[2], grid.depth > 0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,7 +120,7 @@ class TableGrid:
         """Return the part of the grid in the given rows and columns."""
         x, y, z = (np.ascontiguousarray(a[rows, columns]) for a in (self.x, self.y, self.z))
         valid = np.ascontiguousarray(self.valid[rows, columns])
-        return TableGrid(self.camera.crop(rows, columns), self.table_T_camera, x, y, z, valid)
+        return TableGrid(self.camera.crop(rows, columns), self.whole, self.table_T_camera, x, y, z, valid)
 
     def points(self, index: npt.NDArray[np.intp]) -> Float32Array:
         """(N, 3) points in the table frame at flat pixel indices."""
@@ -130,6 +134,15 @@ class TableGrid:
         eye = self.table_T_camera.position
         reach = (height_m - eye[2]) / directions[:, 2]
         return np.asarray(eye[:2] + reach[:, None] * directions[:, :2])
+
+    def sees_behind(self, points: FloatArray) -> BoolArray:
+        """Tell for (N, 3) points of the table frame whether the camera sees something farther: nothing is there."""
+        seen = self.table_T_camera.inverse().transform(points)
+        pixels = np.rint((seen @ np.linalg.inv(self.whole.rays).T)[:, :2] / seen[:, 2:]).astype(np.intp)
+        height, width = self.whole.depth.shape
+        inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
+        columns, rows = np.clip(pixels[:, 0], 0, width - 1), np.clip(pixels[:, 1], 0, height - 1)
+        return np.asarray(inside & (self.whole.depth[rows, columns] > seen[:, 2] + _SEE_THROUGH_M))
 
     def image_mask(self, mask: BoolArray, size: tuple[int, int]) -> ImageMask:
         """Turn a mask of the grid into one of the whole frame of the given height and width."""

@@ -14,7 +14,6 @@ from spatialpin_ros.perception.models import Solid
 
 _CUBE_TOLERANCE = 0.15
 _STEPS = 12
-_SEE_THROUGH_M = 0.012
 
 
 def complete_hidden(grid: TableGrid, solids: Sequence[Solid], supporters: Sequence[int]) -> list[Solid]:
@@ -76,7 +75,7 @@ def _extend(grid: TableGrid, solid: Solid, axis: int, direction: float, extent: 
     local[..., 1 - axis] = across
     xy = local.reshape(-1, 2) @ _axes(solid).T + solid.centre[:2]
     points = np.column_stack([xy, np.full(len(xy), solid.top_m)])
-    hidden = _unseen(grid, points).reshape(_STEPS, -1).mean(axis=1) >= 0.7
+    hidden = grid.sees_behind(points).reshape(_STEPS, -1).mean(axis=1) <= 0.3
     steps = int(np.argmin(hidden)) if not hidden.all() else _STEPS
     if steps == 0:
         return solid
@@ -84,15 +83,3 @@ def _extend(grid: TableGrid, solid: Solid, axis: int, direction: float, extent: 
     size[axis] = reach[steps - 1]
     centre[:2] += _axes(solid)[:, axis] * direction * 0.5 * (size[axis] - now)
     return replace(solid, size=size, centre=centre)
-
-
-def _unseen(grid: TableGrid, points: FloatArray) -> FloatArray:
-    """(N,) 1.0 where a point of the table frame is not seen through: something as near or nearer is in its pixel."""
-    seen = grid.table_T_camera.inverse().transform(points)
-    pixels = np.rint((seen @ np.linalg.inv(grid.camera.rays).T)[:, :2] / seen[:, 2:]).astype(np.intp)
-    height, width = grid.shape
-    inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
-    columns, rows = np.clip(pixels[:, 0], 0, width - 1), np.clip(pixels[:, 1], 0, height - 1)
-    measured = grid.camera.depth[rows, columns]
-    behind = (measured > seen[:, 2] + _SEE_THROUGH_M) & inside
-    return np.where(behind, 0.0, 1.0)

@@ -11,10 +11,16 @@ from spatialpin_ros.perception.segmentation import chromaticity
 _SAME_TOP_M = 0.005
 _SAME_CHROMA = 0.05
 _STANDS_OUT_M = 0.008
+_TABLE_M = 0.012
 
 
 def merge_under_riders(
-    labels: Int32Array, height: Float32Array, color: UInt8Array, count: int, tops: dict[int, float]
+    labels: Int32Array,
+    height: Float32Array,
+    color: UInt8Array,
+    count: int,
+    tops: dict[int, float],
+    noise_m: float,
 ) -> tuple[int, Int32Array, dict[int, float]]:
     """Join regions of one colour and one top height between which only something that stands on them is seen.
 
@@ -24,6 +30,7 @@ def merge_under_riders(
         color: (h, w, 3) uint8 RGB.
         count: number of regions.
         tops: height of the top of each region that has one [m].
+        noise_m: standard deviation of heights [m].
 
     Returns:
         Number of regions, (h, w) labels renumbered without gaps, and the tops.
@@ -32,19 +39,27 @@ def merge_under_riders(
         return count, labels, tops
     middles, hues, bottoms, peaks = _describe(labels, height, color, count)
     levels = {k: tops.get(k, float(peaks[k])) for k in range(1, count + 1)}
-    pairs = [(a, b) for a in levels for b in levels if a < b and abs(levels[a] - levels[b]) < _SAME_TOP_M]
+    slack = {k: 0.0 if k in tops else 3.0 * noise_m for k in levels}
+    pairs = [
+        (a, b)
+        for a in levels
+        for b in levels
+        if a < b and abs(levels[a] - levels[b]) < _SAME_TOP_M + slack[a] + slack[b]
+    ]
     target = np.arange(count + 1, dtype=np.int32)
     for a, b in pairs:
         if np.linalg.norm(hues[a] - hues[b]) > _SAME_CHROMA:
             continue
         line = np.linspace(middles[a], middles[b], 40).round().astype(np.intp)
-        between = set(np.unique(labels[line[:, 0], line[:, 1]]).tolist()) - {a, b}
-        riders = between - {0}
+        between = labels[line[:, 0], line[:, 1]]
+        riders = set(between.tolist()) - {a, b, 0}
+        # Lost measurements along the edges of the rider are not the table; they have no low height.
+        table_seen = bool(((between == 0) & (height[line[:, 0], line[:, 1]] < _TABLE_M)).any())
         level = min(levels[a], levels[b])
         stand_on = all(
             bottoms[k] > level - _STANDS_OUT_M and levels[k] > level + _STANDS_OUT_M for k in riders
         )
-        if riders and 0 not in between and stand_on:
+        if riders and not table_seen and stand_on:
             target[target == target[b]] = target[a]
     if (target == np.arange(count + 1)).all():
         return count, labels, tops

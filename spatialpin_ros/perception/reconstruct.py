@@ -88,13 +88,36 @@ def reconstruct(
     )
     clock.note("foreground")
     regions = find_regions(grid, inside, crossing, options, plane.noise_m, clock)
-    candidates = _fit_all(grid, regions, options, plane.noise_m, clock)
+    table = SupportSurface(TABLE, base_T_table, table_outline)
+    return scene_of_regions(frame, grid, regions, table, plane.noise_m, options, clock)
+
+
+def scene_of_regions(
+    frame: CameraFrame,
+    grid: TableGrid,
+    regions: Regions,
+    table: SupportSurface,
+    noise_m: float,
+    options: PerceptionOptions,
+    clock: StepClock,
+) -> Scene:
+    """Make the scene of segmented regions: fit primitives, find what carries them, complete and name them.
+
+    Args:
+        frame: the observation.
+        grid: the working image that the regions are in.
+        regions: one for each object.
+        table: the support surface; its pose is the table frame of the grid.
+        noise_m: standard deviation of depth [m].
+        options: settings.
+        clock: notes the duration of each step.
+    """
+    candidates = _fit_all(grid, regions, options, noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    supporters = find_supporters(solids, evidence, [c.label for c in candidates], 0.010 + 3.0 * plane.noise_m)
+    supporters = find_supporters(grid, solids, evidence, 0.010 + 3.0 * noise_m)
     solids = complete_hidden(grid, solids, supporters)
     candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
-    table = SupportSurface(TABLE, base_T_table, table_outline)
     scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options)
     clock.note("assemble")
     return scene
@@ -143,7 +166,7 @@ def find_regions(
     level = level_pixels(height, labels, grid.pixel_m, elevation_cos)
     patches, plateaus = find_plateaus(grid, height, labels, level)
     count, labels, tops = split_regions(grid, height, count, labels, patches, plateaus, 0.003 + 2.0 * noise_m)
-    count, labels, tops = merge_under_riders(labels, height, grid.camera.color, count, tops)
+    count, labels, tops = merge_under_riders(labels, height, grid.camera.color, count, tops, noise_m)
     clock.note("plateaus")
     doubtful = doubtful_pixels(labels, grid.camera.depth, 2.0 * step, _COLOR_REACH)
     doubtful |= _feet(labels, grid, options.min_height_m + 4.0 * noise_m)

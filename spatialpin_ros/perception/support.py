@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 
 from spatialpin_ros.perception.evidence import Evidence
+from spatialpin_ros.perception.grid import TableGrid
 from spatialpin_ros.perception.models import Solid
 
 ON_TABLE, FLOATING = -1, -2
 _MIN_OVERLAP = 0.2
 _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
-_HIDDEN_SHARE = 0.4
+_SEE_THROUGH = 0.25
+_INSET = 0.85
 
 
 def overlap_share(upper: Solid, lower: Solid) -> float:
@@ -27,31 +29,40 @@ def overlap_share(upper: Solid, lower: Solid) -> float:
 
 
 def find_supporters(
-    solids: Sequence[Solid], evidence: Sequence[Evidence], labels: Sequence[int], tolerance_m: float
+    grid: TableGrid, solids: Sequence[Solid], evidence: Sequence[Evidence], tolerance_m: float
 ) -> list[int]:
     """Index of what carries each solid: another solid, `ON_TABLE`, or `FLOATING` when nothing does.
 
-    What has no visible contact with the table or a carrier stands on the table if something that stands hides where
-    it would; else it hangs in the air: a part of the arm, or something held by it.
+    What has no visible contact with a carrier stands on the table, unless the camera sees through where it would then
+    have to be: that is a part of the arm, or something held by it.
 
     Args:
+        grid: the working image.
         solids: primitives in the table frame.
         evidence: what was seen of each.
-        labels: label of each in the evidence of the others.
         tolerance_m: how far a seen bottom may be from the top that carries it [m].
     """
-    bottoms = [s.bottom_m if s.fixed_height else e.bottom_m for s, e in zip(solids, evidence, strict=True)]
-    carriers = [_carrier(i, solids, bottoms[i], tolerance_m) for i in range(len(solids))]
-    standing = {i for i, bottom in enumerate(bottoms) if bottom < _FLOATING_M}
-    while True:
-        hidden_by = [float(sum(seen.hidden_by[labels[k]] for k in standing)) for seen in evidence]
-        more = {
-            i for i in range(len(solids)) if carriers[i] in standing or hidden_by[i] >= _HIDDEN_SHARE
-        } - standing
-        if not more:
-            break
-        standing |= more
-    return [carriers[i] if i in standing else FLOATING for i in range(len(solids))]
+    carriers = []
+    for i, (solid, seen) in enumerate(zip(solids, evidence, strict=True)):
+        bottom = solid.bottom_m if solid.fixed_height else seen.bottom_m
+        carrier = _carrier(i, solids, bottom, tolerance_m)
+        if (
+            carrier == ON_TABLE
+            and bottom > _FLOATING_M
+            and _see_through_share(grid, solid, bottom) > _SEE_THROUGH
+        ):
+            carrier = FLOATING
+        carriers.append(carrier)
+    return carriers
+
+
+def _see_through_share(grid: TableGrid, solid: Solid, bottom_m: float) -> float:
+    """Share of a solid's extension from its seen bottom down to the table that the camera sees through."""
+    outline = solid.centre[:2] + _INSET * (solid.polygon - solid.centre[:2])
+    between = np.concatenate([outline, 0.5 * (outline + np.roll(outline, 1, axis=0))])
+    levels = bottom_m * np.array([0.15, 0.4, 0.65])
+    points = np.concatenate([np.column_stack([between, np.full(len(between), z)]) for z in levels])
+    return float(grid.sees_behind(points).mean())
 
 
 def _carrier(i: int, solids: Sequence[Solid], bottom_m: float, tolerance_m: float) -> int:

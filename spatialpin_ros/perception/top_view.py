@@ -172,23 +172,40 @@ def _write_names(draw: ImageDraw.ImageDraw, place: _Map, scene: Scene) -> None:
         left, top, right, bottom = areas[item.id]
         middle, gap = 0.5 * (left + right), 4.0 * _OVERSAMPLING
         places = [
-            (middle - w / 2, bottom + gap),
-            (middle - w / 2, top - gap - h),
-            (right + gap, 0.5 * (top + bottom - h)),
-            (left - gap - w, 0.5 * (top + bottom - h)),
-            (middle - w / 2, bottom + gap + h),
-            (middle - w / 2, top - gap - 2 * h),
+            place_at
+            for away in (gap, gap + 0.6 * h, gap + 1.4 * h)
+            for place_at in (
+                (middle - w / 2, bottom + away),
+                (middle - w / 2, top - away - h),
+                (right + away, 0.5 * (top + bottom - h)),
+                (left - away - w, 0.5 * (top + bottom - h)),
+                (right + away - 0.3 * w, bottom + away),
+                (left - away - 0.7 * w, bottom + away),
+                (right + away - 0.3 * w, top - away - h),
+                (left - away - 0.7 * w, top - away - h),
+            )
         ]
         boxes = [(x, y, x + w, y + h) for x, y in places]
         costs = [
             sum(_shared(box, other) for other in taken) * 3
             + sum(_shared(box, area) for area in areas.values())
             + (1e9 if box[0] < 0 or box[2] > place.size[0] or box[1] < 0 or box[3] > place.size[1] else 0.0)
-            for box in boxes
+            + rank
+            for rank, box in enumerate(boxes)
         ]
         chosen = boxes[int(np.argmin(costs))]
         taken.append(chosen)
         centre = 0.5 * (chosen[0] + chosen[2])
+        heart = place.at(item.centre[:2])
+        nearest = (
+            float(np.clip(heart[0], chosen[0], chosen[2])),
+            float(np.clip(heart[1], chosen[1], chosen[3])),
+        )
+        if (
+            np.hypot(nearest[0] - heart[0], nearest[1] - heart[1])
+            > 0.5 * max(right - left, bottom - top) + 3 * gap
+        ):
+            draw.line([nearest, heart], fill=_MUTED, width=_OVERSAMPLING)
         draw.text((centre, chosen[1]), item.name, font=font, fill=INK, anchor="mt")
         draw.text((centre, chosen[1] + 15 * _OVERSAMPLING), note, font=small, fill=_MUTED, anchor="mt")
 

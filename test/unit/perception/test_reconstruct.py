@@ -84,6 +84,16 @@ def test_a_stack_is_two_objects_and_knows_its_carrier(cast, bodies, options, top
     np.testing.assert_allclose(np.sort(lower.size), np.sort(base.size), atol=0.004)
 
 
+def test_a_base_that_its_rider_divides_is_one_object(cast, bodies, options):
+    base = bodies["box"](0.409, -0.116, (0.067, 0.078, 0.054), (250, 120, 10), yaw=0.5)
+    rider = bodies["box"](0.408, -0.118, (0.063, 0.048, 0.054), BLUE, yaw=1.55, floor=0.054)
+    scene = reconstruct(cast([base, rider]), options)
+    assert len(scene.objects) == 2
+    lower, upper = sorted(scene.objects, key=lambda o: o.centre[2])
+    assert upper.supported_by == lower.id
+    np.testing.assert_allclose(lower.centre, base.pose.position, atol=0.006)
+
+
 def test_a_tower_of_three(cast, bodies, options):
     floors, sizes = (0.0, 0.04, 0.08), (0.08, 0.06, 0.04)
     tower = [
@@ -160,6 +170,15 @@ def test_something_in_the_air_is_an_obstacle_not_an_object(cast, bodies, options
     scene = reconstruct(cast([bodies["box"](0.5, 0.0, (0.05, 0.05, 0.05), RED, floor=0.15)]), options)
     assert scene.objects == ()
     assert np.median(scene.unexplained[:, 2]) > 0.1
+
+
+def test_an_object_whose_foot_is_hidden_stands_on_the_table(cast, bodies, options):
+    front = bodies["box"](0.60, 0.0, (0.04, 0.10, 0.06), YELLOW)
+    behind = bodies["box"](0.55, 0.0, (0.05, 0.06, 0.10), BLUE)
+    scene = reconstruct(cast([front, behind]), options)
+    found = next(o for o in scene.objects if o.color == "blue")
+    assert found.supported_by == "table"
+    assert found.box.height == pytest.approx(0.10, abs=0.002)
 
 
 def test_without_a_workspace_the_table_bounds_the_search(cast, bodies):
