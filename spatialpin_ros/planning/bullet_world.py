@@ -13,12 +13,13 @@ import pybullet
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import Pose
-from spatialpin_ros.plan import Plan, Trajectory
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.urdf import prepare_urdf
 from spatialpin_ros.scene import Scene, SceneObject
 
 _TABLE = "table"
+# Bullet never looks at two bodies without mass, which a held object and the table would be; nothing is simulated.
+_MASS_KG = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ class BulletWorld:
     _arm: int = field(init=False)
     _joints: dict[str, int] = field(default_factory=dict, init=False)
     _links: dict[int, str] = field(default_factory=dict, init=False)
+    _driven: list[int] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.client = pybullet.connect(pybullet.DIRECT)
         self._load_arm()
         top = self.scene.table.height_z
         self.bodies[_TABLE] = self._body(
-            pybullet.GEOM_BOX, Pose(np.array([0.3, 0.0, top - 0.1])), halfExtents=[1.5, 1.5, 0.1]
+            pybullet.GEOM_BOX, Pose(np.array([0.3, 0.0, top - 0.1])), 0.0, halfExtents=[1.5, 1.5, 0.1]
         )
         for item in self.scene.objects:
             self.bodies[item.id] = self._object(item)
@@ -70,11 +72,10 @@ class BulletWorld:
 
     def place_arm(self, q: FloatArray, width_m: float) -> None:
         """Put the arm at (D,) positions with the fingers `width_m` apart."""
-        for name, value in zip(self.robot.joint_names, q, strict=True):
-            pybullet.resetJointState(self._arm, self._joints[name], float(value), physicsClientId=self.client)
-        for name in self.robot.config.gripper.joints:
-            value = width_m * self.robot.config.gripper.joint_position_per_width
-            pybullet.resetJointState(self._arm, self._joints[name], value, physicsClientId=self.client)
+        gripper = self.robot.config.gripper
+        fingers = [width_m * gripper.joint_position_per_width] * len(gripper.joints)
+        values = [[value] for value in (*q.tolist(), *fingers)]
+        pybullet.resetJointStatesMultiDof(self._arm, self._driven, values, physicsClientId=self.client)
 
     def place_body(self, name: str, pose: Pose) -> None:
         pybullet.resetBasePositionAndOrientation(
@@ -88,6 +89,36 @@ class BulletWorld:
             self._arm, index, computeForwardKinematics=True, physicsClientId=self.client
         )
         return Pose(np.array(state[4]), np.array(state[5]))
+
+    def check_only(self, held: str = "", allowed: Iterable[tuple[str, str]] = ()) -> None:
+        """Choose the pairs that `overlaps` looks at: those of `least_distance` with the same arguments."""
+        skip = {frozenset(pair) for pair in allowed}
+        for i, link in self._links.items():
+            for j in (j for j in self._links if j > i):
+                pair = (min(link, self._links[j]), max(link, self._links[j]))
+                self._filter(self._arm, self._arm, i, j, pair not in self.robot.allowed_pairs)
+            for name, body in self.bodies.items():
+                gripping = name == held and link in self.robot.gripper_links
+                checked = i >= 0 and not gripping and frozenset((link, name)) not in skip
+                self._filter(self._arm, body, i, -1, checked)
+        for name, body in self.bodies.items():
+            for other, other_body in self.bodies.items():
+                if name < other:
+                    checked = held in (name, other) and frozenset((name, other)) not in skip
+                    self._filter(body, other_body, -1, -1, checked)
+
+    def overlaps(self, depth_m: float) -> bool:
+        """Tell whether any pair chosen by `check_only` overlaps by more than a depth, from a collision step.
+
+        Some ten times as fast as `least_distance`. Bullet keeps contact points between calls, so that a depth may
+        be overstated after a motion along a surface; `least_distance` then has the last word.
+        """
+        pybullet.performCollisionDetection(physicsClientId=self.client)
+        points = pybullet.getContactPoints(physicsClientId=self.client)
+        return any(point[8] < -depth_m for point in points or ())
+
+    def _filter(self, first: int, second: int, link: int, other: int, checked: bool) -> None:
+        pybullet.setCollisionFilterPair(first, second, link, other, int(checked), physicsClientId=self.client)
 
     def least_distance(self, held: str = "", allowed: Iterable[tuple[str, str]] = ()) -> Overlap:
         """The pair of bodies nearest to each other; a negative depth is a distance, up to 5 cm.
@@ -133,21 +164,23 @@ class BulletWorld:
             info = pybullet.getJointInfo(self._arm, index, physicsClientId=self.client)
             self._joints[info[1].decode()] = index
             self._links[index] = info[12].decode()
+        names = (*self.robot.joint_names, *self.robot.config.gripper.joints)
+        self._driven = [self._joints[name] for name in names]
 
     def _object(self, item: SceneObject) -> int:
         size = item.size
         if item.shape == "cylinder":
             radius = float(max(size[0], size[1]) / 2.0)
-            return self._body(pybullet.GEOM_CYLINDER, item.box.pose, radius=radius, height=float(size[2]))
+            return self._body(pybullet.GEOM_CYLINDER, item.box.pose, _MASS_KG, radius=radius, height=float(size[2]))
         if item.shape == "sphere":
-            return self._body(pybullet.GEOM_SPHERE, item.box.pose, radius=float(size.max() / 2.0))
-        return self._body(pybullet.GEOM_BOX, item.box.pose, halfExtents=(size / 2.0).tolist())
+            return self._body(pybullet.GEOM_SPHERE, item.box.pose, _MASS_KG, radius=float(size.max() / 2.0))
+        return self._body(pybullet.GEOM_BOX, item.box.pose, _MASS_KG, halfExtents=(size / 2.0).tolist())
 
-    def _body(self, kind: int, pose: Pose, **shape: object) -> int:
+    def _body(self, kind: int, pose: Pose, mass_kg: float, **shape: object) -> int:
         collision = pybullet.createCollisionShape(kind, physicsClientId=self.client, **shape)
         return int(
             pybullet.createMultiBody(
-                0.0,
+                mass_kg,
                 collision,
                 -1,
                 pose.position.tolist(),
@@ -159,60 +192,3 @@ class BulletWorld:
 
 def _deeper(found: Overlap, first: str, second: str, distance_m: float) -> Overlap:
     return Overlap(first, second, -distance_m) if -distance_m > found.depth_m else found
-
-
-def resample(trajectory: Trajectory, step_s: float) -> tuple[FloatArray, FloatArray]:
-    """Times (N,) and positions (N, D) every `step_s`, by cubic interpolation through positions and velocities."""
-    from scipy.interpolate import CubicHermiteSpline
-
-    times = np.append(np.arange(0.0, trajectory.duration_s, step_s), trajectory.duration_s)
-    curve = CubicHermiteSpline(trajectory.times, trajectory.positions, trajectory.velocities)
-    return times, np.asarray(curve(times))
-
-
-def recheck(
-    robot: RobotModel, scene: Scene, plan: Plan, step_s: float = 0.002, tolerance_m: float = 0.001
-) -> list[Overlap]:
-    """Follow a whole plan in PyBullet, moving held objects with the hand, and list every stage's deepest overlap.
-
-    Held objects may touch what they are taken from and put on during lift and place; nothing else may
-    overlap by more than the tolerance, which covers PyBullet's collision margins.
-    """
-    found: list[Overlap] = []
-    width = robot.config.gripper.max_width_m
-    with BulletWorld(robot, scene) as world:
-        for stage in plan.stages:
-            if stage.trajectory is None:
-                width = _width_after(plan, stage.name, stage.gripper_width_m or 0.0, stage.step_index, scene)
-                continue
-            allowed = _touching(scene, plan, stage.name, stage.step_index)
-            worst = Overlap("", "", -1.0)
-            times, positions = resample(stage.trajectory, step_s)
-            for time_s, q in zip(times, positions, strict=True):
-                world.place_arm(q, width)
-                if stage.holding:
-                    world.place_body(stage.holding, world.tip() @ plan.object_T_tcp[stage.holding].inverse())
-                overlap = world.least_distance(stage.holding, allowed)
-                if overlap.depth_m > worst.depth_m:
-                    worst = Overlap(overlap.first, overlap.second, overlap.depth_m, stage.name, float(time_s))
-            if worst.depth_m > tolerance_m:
-                found.append(worst)
-    return found
-
-
-def _width_after(plan: Plan, name: str, width_m: float, step_index: int, scene: Scene) -> float:
-    """Opening of the hand after a gripper stage: closed on an object, it is the object's width."""
-    if name != "grasp":
-        return width_m
-    held = plan.task.steps[step_index].object_id
-    closing = plan.object_T_tcp[held].axes[:, 1]
-    return float(np.abs(closing) @ scene.object(held).size)
-
-
-def _touching(scene: Scene, plan: Plan, name: str, step_index: int) -> list[tuple[str, str]]:
-    step = plan.task.steps[step_index]
-    if name == "lift":
-        return [(step.object_id, scene.object(step.object_id).supported_by)]
-    if name == "place":
-        return [(step.object_id, step.target_id)]
-    return []

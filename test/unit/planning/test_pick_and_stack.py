@@ -10,7 +10,7 @@ import pytest
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import Planner, PlanOptions
-from spatialpin_ros.planning.bullet_world import recheck
+from spatialpin_ros.planning.recheck import recheck
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task, TaskStep

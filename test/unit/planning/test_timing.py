@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.plan import Trajectory
-from spatialpin_ros.planning.bullet_world import resample
 from spatialpin_ros.planning.collision_world import CollisionWorld, densify
 from spatialpin_ros.planning.obstacles import scene_obstacles
+from spatialpin_ros.planning.recheck import resample
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.timing import TimingFailure, TimingOptions, time_path
 
@@ -86,7 +86,7 @@ def test_slower_takes_longer(empty: CollisionWorld) -> None:
 
 def test_a_straight_path_stays_straight(empty: CollisionWorld) -> None:
     start, end = np.array(empty.robot.config.home), np.array(empty.robot.config.home) + 0.5
-    _, positions = resample(timed(empty, np.stack([start, end])), 0.002)
+    positions = resample(timed(empty, np.stack([start, end])), 0.002).positions
     share = (positions - start) / (end - start)
     assert np.ptp(share, axis=1).max() < 1e-4
     assert (np.diff(share[:, 0]) > -1e-5).all()
