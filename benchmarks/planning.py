@@ -127,19 +127,21 @@ def free_motions(
         assert transfer.trajectory is not None
         obstacles = scene_obstacles(query.scene, planner.robot.config.workspace)
         grasp = query.result.object_T_tcp["o0"].inverse()
-        bare = CollisionWorld(planner.robot, obstacles, width_m=0.05, padding_m=0.0)
+        width = query.scene.object("o0").size @ np.abs(query.result.object_T_tcp["o0"].axes[:, 1])
+        bare = CollisionWorld(planner.robot, obstacles, width_m=float(width), padding_m=0.0)
         world = bare.attach("o0", grasp)
         yield world, transfer.trajectory.positions[0], transfer.trajectory.positions[-1]
 
 
 def compare_paths(planner: Planner, queries: list[Query]) -> dict[str, Any]:
     """rrt_star against RRT-Connect with shortcuts on the motions whose straight line is not free."""
-    first, ours, plain, won, solved, asked = [], [], [], Counter(), 0, 0
+    first, ours, plain, failed, won, solved, asked = [], [], [], [], Counter(), 0, 0
     for number, (world, start, goal) in enumerate(free_motions(planner, queries)):
         asked += 1
         options = PathOptions(seed=number, improve_s=0.25, improve_edges=10**9)
         best = plan_path(world, start, goal[None], options)
         if not isinstance(best, PathResult):
+            failed.append(f"{number}: {best.reason}: {best.detail}")
             continue
         solved += 1
         first.append(best.first_path_s)
@@ -152,6 +154,7 @@ def compare_paths(planner: Planner, queries: list[Query]) -> dict[str, Any]:
     return {
         "asked": asked,
         "solved": solved,
+        "failed": failed,
         "first_path_s": spread(first),
         "won": dict(won),
         "not_straight": len(ours),

@@ -171,7 +171,9 @@ class BulletWorld:
         size = item.size
         if item.shape == "cylinder":
             radius = float(max(size[0], size[1]) / 2.0)
-            return self._body(pybullet.GEOM_CYLINDER, item.box.pose, _MASS_KG, radius=radius, height=float(size[2]))
+            return self._body(
+                pybullet.GEOM_CYLINDER, item.box.pose, _MASS_KG, radius=radius, height=float(size[2])
+            )
         if item.shape == "sphere":
             return self._body(pybullet.GEOM_SPHERE, item.box.pose, _MASS_KG, radius=float(size.max() / 2.0))
         return self._body(pybullet.GEOM_BOX, item.box.pose, _MASS_KG, halfExtents=(size / 2.0).tolist())

@@ -42,7 +42,7 @@ def resample(trajectory: Trajectory, step_s: float = 0.002) -> Trajectory:
 
     That is what ros2_control's joint_trajectory_controller follows between the points that it is sent.
     """
-    times = np.arange(int(np.ceil(trajectory.duration_s / step_s - 1e-6)) + 1) * step_s
+    times: FloatArray = step_s * np.arange(int(np.ceil(trajectory.duration_s / step_s - 1e-6)) + 1, dtype=float)
     times[-1] = trajectory.duration_s
     index = np.clip(np.searchsorted(trajectory.times, times, side="right") - 1, 0, len(trajectory.times) - 2)
     span = np.diff(trajectory.times)[index][:, None]
