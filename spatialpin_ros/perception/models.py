@@ -15,6 +15,7 @@ from spatialpin_ros.perception.footprints import Circle, Rectangle, fit_circle, 
 from spatialpin_ros.perception.solids import (
     box_distance,
     fit_lying_cylinder,
+    fit_resting_cylinder,
     fit_sphere,
     upright_cylinder_distance,
 )
@@ -28,6 +29,10 @@ _MAX_RADIUS_M = 0.25
 # A rounder model must explain the points this much better than the box before it is believed.
 _CIRCLE_ADVANTAGE = 0.95
 _ROUND_ADVANTAGE = 0.75
+_RESTING_ADVANTAGE = 0.98
+# A box fits its own points to well under the noise; what fits no better may be round.
+_BOX_DOUBT = 0.55
+_RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +120,9 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
     """
     points = thin(evidence.points.astype(np.float64), _FIT_POINTS)
     solid = _fit_prism(evidence, points, noise_m)
+    resting = _resting(solid, evidence, points, noise_m)
+    if resting is not None:
+        return resting
     enough = 0.68 * noise_m + 0.0006
     if solid.residual_m > enough:
         solid = _rounder(solid, evidence, points, noise_m)
@@ -175,6 +183,28 @@ def _bounding_prism(evidence: Evidence, points: FloatArray, middle: float, heigh
 def _canonical_yaw(yaw: float) -> float:
     """Equal rectangles repeat every half turn: keep the heading in (-90, 90] degrees."""
     return float((yaw + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float) -> Solid | None:
+    """A cylinder that lies on the table, where it explains the points better than the box around it; else None.
+
+    The box's rim gives the length, which the cloud of points cuts short, and half of the heading.
+    """
+    if box.shape != "box" or box.residual_m < _BOX_DOUBT * noise_m:
+        return None
+    found = fit_resting_cylinder(points, box.yaw_rad + _RESTING_TURNS)
+    if not 0.005 < found.radius < _MAX_RADIUS_M or abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m:
+        return None
+    error = float(np.minimum(box_distance(points, box.centre, box.size, box.yaw_rad), 0.01).mean())
+    if found.residual_m > _RESTING_ADVANTAGE * error:
+        return None
+    turned = found.yaw_rad - box.yaw_rad > np.pi / 4
+    heading = box.yaw_rad + (np.pi / 2 if turned else 0.0)
+    yaw = 0.5 * (heading + found.yaw_rad)
+    axis, offset = np.array([np.cos(yaw), np.sin(yaw)]), box.centre[:2] - found.centre[:2]
+    centre = found.centre + np.array([*(float(offset @ axis) * axis), 0.0])
+    size = np.array([2.0 * found.radius, 2.0 * found.radius, float(box.size[1 if turned else 0])])
+    return Solid("cylinder", centre, size, yaw, True, found.residual_m, box.seen)
 
 
 def _rounder(solid: Solid, evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:

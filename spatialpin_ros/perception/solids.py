@@ -13,6 +13,7 @@ _ANGLES_RAD = np.deg2rad(np.arange(0.0, 180.0, 6.0))
 _FINE_RAD = np.deg2rad(np.arange(-6.0, 6.01, 1.0))
 _CAP_M = 0.01
 _TRIMS = 2
+_RESTING_STEPS = 5
 _BODY_SHARE = 0.8
 
 
@@ -68,6 +69,45 @@ def fit_lying_cylinder(points: FloatArray) -> LyingCylinder:
     y = middle * np.sin(yaw) + centres[best] * np.cos(yaw)
     centre = origin + np.array([x, y, heights[best]])
     return LyingCylinder(centre, yaw, float(radii[best]), float(high - low), float(costs[best]))
+
+
+def fit_resting_cylinder(points: FloatArray, angles_rad: FloatArray) -> LyingCylinder:
+    """Fit a level cylinder that touches the table, z = 0, to (N, 3) points: its axis is as high as its radius.
+
+    That one constraint makes the radius of a narrow arc as sure as its top is. The angle whose cross-section is most
+    circular wins; circles are fitted by Gauss-Newton steps on u^2 + z^2 = 2 u u0 + 2 z r.
+
+    Args:
+        points: in the table frame [m].
+        angles_rad: headings of the axis to try.
+    """
+    origin = np.array([*points[:, :2].mean(axis=0), 0.0])
+    local = points - origin
+    across = -np.sin(angles_rad)[:, None] * local[:, 0] + np.cos(angles_rad)[:, None] * local[:, 1]
+    along = np.cos(angles_rad)[:, None] * local[:, 0] + np.sin(angles_rad)[:, None] * local[:, 1]
+    up = np.broadcast_to(local[:, 2], across.shape)
+    first, last = np.quantile(along, (0.01, 0.99), axis=1)[..., None]
+    body = np.abs(along - 0.5 * (first + last)) < _BODY_SHARE * 0.5 * (last - first)
+    trusted = body.astype(np.float64)
+    centre = np.zeros((len(angles_rad), 1))
+    for step in range(_RESTING_STEPS):
+        side = across - centre
+        design = 2.0 * np.stack([side, up], axis=-1)
+        weighted = np.swapaxes(design * trusted[..., None], 1, 2)
+        square = (side**2 + up**2)[..., None]
+        solution = np.linalg.solve(weighted @ design + 1e-12 * np.eye(2), weighted @ square)[..., 0]
+        centre, radius = centre + solution[:, :1], np.abs(solution[:, 1:])
+        distance = np.abs(np.hypot(across - centre, up - radius) - radius)
+        if step >= _RESTING_STEPS - 1 - _TRIMS:
+            trusted = (body & (distance <= np.quantile(distance, 0.85, axis=1, keepdims=True))).astype(np.float64)
+    cost = (np.minimum(distance, _CAP_M) * body).sum(axis=1) / body.sum(axis=1)
+    best = int(np.argmin(cost))
+    yaw, middle = float(angles_rad[best]), 0.5 * float(first[best, 0] + last[best, 0])
+    x = middle * np.cos(yaw) - centre[best, 0] * np.sin(yaw)
+    y = middle * np.sin(yaw) + centre[best, 0] * np.cos(yaw)
+    place = origin + np.array([x, y, radius[best, 0]])
+    length = float(last[best, 0] - first[best, 0])
+    return LyingCylinder(place, yaw, float(radius[best, 0]), length, float(cost[best]))
 
 
 def _circles(local: FloatArray, angles: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
