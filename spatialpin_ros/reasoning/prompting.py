@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.reasoning.polygons import centroid, convex_hull
 from spatialpin_ros.relations import ReferenceFrame, depth, height, offsets, surface_gap, viewer_frame, width
 from spatialpin_ros.scene import Scene, SceneObject
 
@@ -53,10 +54,16 @@ class ObjectText:
     nearest: Mapping[str, str]
 
 
+def table_middle(scene: Scene) -> FloatArray:
+    """(3,) origin of the coordinates that a model is told: the middle of the visible table top [m]."""
+    outline = convex_hull(scene.table.outline_base[:, :2])
+    return np.array([*centroid(outline), scene.table.height_z])
+
+
 def describe_objects(scene: Scene) -> tuple[ObjectText, ...]:
     """Centre, size, axes and neighbours of every object in the viewer's frame, its origin below the table's middle."""
     frame = viewer_frame(scene.base_T_camera)
-    origin = np.array([*scene.table.outline_base.mean(axis=0)[:2], scene.table.height_z])
+    origin = table_middle(scene)
     nearest = nearest_per_direction(scene, frame)
     texts = []
     for i, item in enumerate(scene.objects):
@@ -67,7 +74,7 @@ def describe_objects(scene: Scene) -> tuple[ObjectText, ...]:
                 name=item.name,
                 shape=item.shape,
                 color=item.color,
-                centre_cm=tuple(round(float(value), 1) for value in (right, -front, up)),
+                centre_cm=tuple(round(float(value), 1) + 0.0 for value in (right, -front, up)),
                 size_cm=tuple(round(100.0 * measure(item), 1) for measure in (width, depth, height)),
                 axes={} if item.shape == "sphere" else _axes(item, frame),
                 on=item.supported_by,

@@ -11,6 +11,7 @@ import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import Pose
+from spatialpin_ros.reasoning.prompting import table_middle
 from spatialpin_ros.reasoning.schemas import strict
 from spatialpin_ros.relations import viewer_frame
 from spatialpin_ros.scene import Scene
@@ -70,9 +71,8 @@ def extents(scene: Scene) -> Extents:
     """Extents of the objects and the table top."""
     frame = viewer_frame(scene.base_T_camera)
     outline = scene.table.outline_base
-    origin = np.array([*outline.mean(axis=0)[:2], scene.table.height_z])
     points = np.concatenate([outline, *(item.box.corners for item in scene.objects)])
-    along = frame.components(points - origin) * 100.0 * np.array([1.0, -1.0, 1.0])
+    along = frame.components(points - table_middle(scene)) * 100.0 * np.array([1.0, -1.0, 1.0])
     seen = (points - scene.base_T_camera.position) @ scene.base_T_camera.axes * 100.0
     return Extents(
         _tuple(np.ptp(along, axis=0)),
@@ -113,4 +113,4 @@ def judge(scene: Scene, reply: Mapping[str, Any] | None) -> CoarseView:
 
 
 def _tuple(values: FloatArray) -> tuple[float, ...]:
-    return tuple(round(float(value), 1) for value in values)
+    return tuple(round(float(value), 1) + 0.0 for value in values)
