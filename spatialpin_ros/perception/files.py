@@ -23,7 +23,8 @@ from spatialpin_ros.perception.plane import fit_plane
 _SAMPLES = 5000
 _MIN_SHARE = 0.15
 _FAR_M = 50.0
-# A camera that looks at a table: its image's upward direction is within this of the table's normal.
+# Between the table's normal in a level view and in one straight down; a table's is within `_MAX_TILT_RAD` of it.
+_UP = np.array([0.0, -np.sqrt(0.5), -np.sqrt(0.5)])
 _MAX_TILT_RAD = np.deg2rad(89.0)
 
 
@@ -73,7 +74,7 @@ def pose_from_table(frame: CameraFrame, seed: int = 0) -> Pose:
     """
     grid = DepthGrid.from_frame(frame, 400_000)
     points = grid.sample(max(1, round(np.sqrt(grid.depth.size / _SAMPLES))))
-    plane = fit_plane(points, np.array([0.0, -1.0, 0.0]), _MAX_TILT_RAD, _MIN_SHARE, seed)
+    plane = fit_plane(points, _UP, _MAX_TILT_RAD, _MIN_SHARE, seed)
     normal, offset = plane.normal, plane.offset
     if offset > 0.0:
         # The camera, at the origin, must be above the table.

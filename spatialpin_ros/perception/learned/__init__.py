@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Learned modules of perception behind small interfaces; each is optional and loaded when first used."""
 
+from spatialpin_ros.perception.learned.modules import Modules
 from spatialpin_ros.perception.learned.protocols import (
     DepthEstimate,
     DepthEstimator,
@@ -19,6 +20,7 @@ __all__ = [
     "Detection",
     "Detector",
     "ImageTextScorer",
+    "Modules",
     "Prompt",
     "Segmentation",
     "Segmenter",

@@ -54,14 +54,20 @@ def bert_tokenizer() -> Any:
 
 def save_clip(folder: Path) -> None:
     tokenizer = clip_tokenizer()
-    ids = {"bos_token_id": len(tokenizer) - 2, "eos_token_id": len(tokenizer) - 1, "pad_token_id": len(tokenizer) - 1}
+    ids = {
+        "bos_token_id": len(tokenizer) - 2,
+        "eos_token_id": len(tokenizer) - 1,
+        "pad_token_id": len(tokenizer) - 1,
+    }
     config = transformers.CLIPConfig(
         text_config={**CLIP_TEXT, **ids, "vocab_size": len(tokenizer)},
         vision_config={**CLIP_VISION, "image_size": 32},
         projection_dim=16,
     )
     transformers.CLIPModel(config).save_pretrained(folder)
-    images = transformers.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    images = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    )
     transformers.CLIPProcessor(images, tokenizer).save_pretrained(folder)
 
 
@@ -69,14 +75,17 @@ def save_siglip(folder: Path) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     words = ["<pad>", "</s>", "<unk>", *byte_symbols()]
-    plain = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[], unk_token="<unk>"))
+    plain = Tokenizer(
+        models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[], unk_token="<unk>")
+    )
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=plain, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )
     ids = {"bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0}
     config = transformers.SiglipConfig(
-        text_config={**CLIP_TEXT, **ids, "vocab_size": len(words)}, vision_config={**CLIP_VISION, "image_size": 32}
+        text_config={**CLIP_TEXT, **ids, "vocab_size": len(words)},
+        vision_config={**CLIP_VISION, "image_size": 32},
     )
     transformers.SiglipModel(config).save_pretrained(folder)
     transformers.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
@@ -288,7 +297,9 @@ def save_depth_pro(folder: Path, fov_deg: float = 60.0) -> None:
     model.save_pretrained(folder)
 
 
-SAVERS = {name.removeprefix("save_"): value for name, value in list(globals().items()) if name.startswith("save_")}
+SAVERS = {
+    name.removeprefix("save_"): value for name, value in list(globals().items()) if name.startswith("save_")
+}
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,9 @@ def test_a_model_that_is_not_downloaded_says_how_to_get_it():
     [("detector", "grounding_dino"), ("segmenter", "sam2"), ("depth", "depth_pro"), ("depth", "zoedepth")],
 )
 def test_a_model_of_another_kind_is_refused_by_name(tiny_model, role, name):
-    with pytest.raises(BackendError, match=r"is a clip model; needed here is .*\(.*(Detection|Model|Estimation)\)"):
+    with pytest.raises(
+        BackendError, match=r"is a clip model; needed here is .*\(.*(Detection|Model|Estimation)\)"
+    ):
         create_module(role, name, model=tiny_model("clip"))
 
 
@@ -101,7 +103,9 @@ def test_a_config_that_is_no_model_is_refused(copy):
 
 def test_without_transformers_the_command_to_install_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(BackendError, match=r"need transformers; install with: pip install 'spatialpin_ros\[learned\]'"):
+    with pytest.raises(
+        BackendError, match=r"need transformers; install with: pip install 'spatialpin_ros\[learned\]'"
+    ):
         create_module("scorer", "clip", model="x")
 
 
@@ -124,5 +128,7 @@ def test_devices_that_are_not_there_are_refused(tiny_model):
     with pytest.raises(BackendError, match="device 'cuda:3' is not there"):
         choose_device("cuda:3")
     with pytest.raises(BackendError, match="half precision needs a CUDA GPU"):
-        create_module("depth", "depth_anything", model=tiny_model("depth_anything"), precision="half", device="cpu")
+        create_module(
+            "depth", "depth_anything", model=tiny_model("depth_anything"), precision="half", device="cpu"
+        )
     assert choose_device("cpu") == "cpu"

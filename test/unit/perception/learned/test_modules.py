@@ -59,9 +59,7 @@ def test_grounding_dino_maps_tokens_back_to_names(tiny_model):
 
 
 def test_grounding_dino_splits_a_text_that_is_too_long(tiny_model, images):
-    detector = create_module(
-        "detector", "grounding_dino", model=tiny_model("grounding_dino"), threshold=0.0
-    )
+    detector = create_module("detector", "grounding_dino", model=tiny_model("grounding_dino"), threshold=0.0)
     names = [f"red cube {letter * 3}" for letter in "abcdefghij"]
     assert len(detector._parts(names)) > 1
     assert [name for part in detector._parts(names) for name in part] == names
@@ -109,7 +107,9 @@ def test_a_segmenter_without_prompts_returns_no_masks(tiny_model, images):
 def test_sam2_sees_prompts_in_its_own_pixels(tiny_model):
     segmenter = create_module("segmenter", "sam2", model=tiny_model("sam2"))
     image = np.zeros((96, 128, 3), dtype=np.uint8)
-    np.testing.assert_allclose(segmenter._scaled(image, np.array([[128.0, 96.0, 64.0, 48.0]])), [[64, 64, 32, 32]])
+    np.testing.assert_allclose(
+        segmenter._scaled(image, np.array([[128.0, 96.0, 64.0, 48.0]])), [[64, 64, 32, 32]]
+    )
 
 
 @pytest.mark.parametrize("kind", ["depth_anything", "zoedepth", "depth_pro"])
