@@ -36,6 +36,8 @@ _HUES = (
 )
 _GREY_CHROMA = 9.0
 _COLOR_SAMPLE = 400
+# Brightest channel of a lit colour in the shade [0..255], and saturations (1 - min / max) of vivid and pale colours.
+_SHADED, _VIVID, _PALE = 115.0, 0.90, 0.68
 
 
 def representative_color(colors: npt.NDArray[np.uint8]) -> UInt8Array:
@@ -55,6 +57,8 @@ def to_lab(rgb: npt.ArrayLike) -> FloatArray:
 def color_word(rgb: npt.ArrayLike) -> str:
     """The colour word of one RGB value 0..255."""
     lightness, a, b = to_lab(rgb)[0]
+    most, least = float(np.max(rgb)), float(np.min(rgb))
+    saturation = 1.0 - least / max(most, 1.0)
     chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a)) % 360.0)
     if lightness < 14.0 and chroma < 22.0:
         return "black"
@@ -62,10 +66,12 @@ def color_word(rgb: npt.ArrayLike) -> str:
         return "white" if lightness > 78.0 else "grey" if lightness > 22.0 else "black"
     word = next((name for bound, name in _HUES if hue < bound), "pink")
     dim = lightness < (52.0 if hue < 78.0 else 45.0) and chroma < 62.0
-    if word in ("red", "orange", "yellow") and hue >= 46.0 and dim:
+    # Shade keeps the saturation: a vivid orange stays orange until it is dark, brown is dull.
+    shaded = most >= _SHADED and saturation > _VIVID
+    if word in ("red", "orange", "yellow") and hue >= 46.0 and dim and not shaded:
         return "brown"
     if word == "red" and lightness > 62.0 and chroma < 60.0:
         return "pink"
-    if word == "pink" and lightness < 45.0:
+    if word == "pink" and lightness < 45.0 and not (most >= _SHADED and saturation < _PALE):
         return "red" if hue > 350.0 or hue < 12.0 else "purple"
     return word

@@ -29,7 +29,7 @@ _MAX_RADIUS_M = 0.25
 # A rounder model must explain the points this much better than the box before it is believed.
 _CIRCLE_ADVANTAGE = 0.95
 _ROUND_ADVANTAGE = 0.75
-_RESTING_ADVANTAGE = 0.98
+_RESTING_ADVANTAGE = 1.03
 # A box fits its own points to well under the noise; what fits no better may be round.
 _BOX_DOUBT = 0.55
 _RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])

@@ -132,7 +132,7 @@ class _Asked(Asked):
     def offset(self, direction: str, a: str, b: str) -> Answer:
         """How far a's centre lies from b's in one direction; negative on the other side."""
         first, second = self.one(a), self.one(b)
-        name = _DIRECTIONS[direction.split()[-1] if direction != "in front" else "front"]
+        name = _DIRECTIONS[direction.removesuffix(" of").split()[-1]]
         value = directional_offset(name, first, second, self.frame)
         said = name.replace("_", " ")
         text = f"The {first.name} is {cm(value)} {said} the {second.name}, from centre to centre."
@@ -288,10 +288,13 @@ class _Asked(Asked):
     def _prepositions(self, tokens: Sequence[str]) -> Iterator[tuple[int, words.Preposition, Sequence[str]]]:
         i = 1
         while i < len(tokens):
-            preposition = words.preposition_at(tokens, i)
-            if preposition is not None:
-                yield i, preposition, tokens[i + preposition.words :]
-            i += preposition.words if preposition is not None else 1
+            found = words.prepositions_at(tokens, i)
+            for preposition in found:
+                rest = tokens[i + preposition.words :]
+                # "on the left" ends a question; in "on the left cube" only "on" is the preposition.
+                if not (rest and preposition.relation in words.OPERAND_FREE):
+                    yield i, preposition, rest
+            i += found[0].words if found else 1
 
     def _related(self, subject: Sequence[str], preposition: words.Preposition, rest: Sequence[str]) -> Answer:
         phrase = " ".join([*(["object"] if subject[-1] in ("anything", "something") else subject)])
@@ -358,13 +361,13 @@ class _Asked(Asked):
 
 
 _BE = r"(?:is|are)"
-_WAY = "to the left|to the right|left|right|in front|behind|above|below"
+_WAY = "(?:to the )?left of|(?:to the )?right of|in front of|behind|above|below"
 _HOW_WORDS = "|".join(sorted(words.SIZES))
 _OF_WORDS = "height|width|length|breadth|diameter|depth|thickness|size|volume|dimensions|extents"
 _QUESTIONS: tuple[tuple[str, Callable[..., Answer | None]], ...] = (
     (r"how many (?P<a>.+)", _Asked.count),
-    (rf"how (?:far|much) (?P<direction>{_WAY}) (?:of )?(?P<b>.+?) {_BE} (?P<a>.+)", _Asked.offset),
-    (rf"how (?:far|much) {_BE} (?P<a>.+?) (?P<direction>{_WAY}) (?:of )?(?P<b>.+)", _Asked.offset),
+    (rf"how (?:far|much) (?P<direction>{_WAY}) (?P<b>.+?) {_BE} (?P<a>.+)", _Asked.offset),
+    (rf"how (?:far|much) {_BE} (?P<a>.+?) (?P<direction>{_WAY}) (?P<b>.+)", _Asked.offset),
     (rf"how (?:far|close) (?:apart |away )?{_BE} (?P<pair>.+)", _Asked.distance),
     (
         r"(?:what is |how (?:big|large|long) is )?(?:the )?(?P<kind>horizontal |vertical )?distance "
