@@ -90,7 +90,7 @@ def ours(setting: Setting, problem: Problem) -> Run:
     return Run(problem.name, result.cost_over_time, result.won, free, states=result.states)
 
 
-def rrt_connect(setting: Setting, problem: Problem) -> Run:
+def ompl_rrt_connect(setting: Setting, problem: Problem) -> Run:
     """RRT-Connect of OMPL and shortcuts, once, with our collision world."""
     return _once(setting, problem, setting.world(problem), "rrt_connect", setting.first_path_s)
 
@@ -141,7 +141,7 @@ def roboplan_rrt(setting: Setting, problem: Problem) -> Run:
 
 STACKS: dict[str, Stack] = {
     "ours": ours,
-    "rrt_connect": rrt_connect,
+    "ompl_rrt_connect": ompl_rrt_connect,
     "ompl_rrt_star": ompl_rrt_star,
     "pybullet_rrt_connect": bullet_rrt_connect,
     "roboplan_rrt": roboplan_rrt,

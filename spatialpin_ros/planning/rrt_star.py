@@ -15,6 +15,7 @@ from spatialpin_ros.errors import UnknownNameError
 from spatialpin_ros.plan import FailureReason
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.ompl_planners import OMPL_PLANNERS, run_ompl
+from spatialpin_ros.planning.rrt_connect import rrt_connect
 from spatialpin_ros.planning.shortcut import path_length, shortcut
 
 
@@ -28,7 +29,8 @@ class PathOptions:
     """How a path is looked for.
 
     Args:
-        planner: "rrt_star" (the default strategy), or "rrt_connect", "informed_rrt_star", "bit_star", "prm_star".
+        planner: "rrt_star" (the default strategy), "rrt_connect" (its first path, shortened once), or one of
+            OMPL's alone: "informed_rrt_star", "bit_star", "prm_star".
         first_path_s: most time to find a first path [s].
         improve_s: most time to shorten it [s]; 0 keeps the first shortened path.
         improve_edges: most edge checks spent on shortening it. Reached before `improve_s`, it makes the result
@@ -177,8 +179,9 @@ def _first_path(search: _Search) -> None:
         _optimise(search, name, min(options.first_path_s, max(options.improve_s, 0.05)))
         return
     rng = np.random.default_rng(options.seed)
-    for world in (search.world, search.world.derive(step_rad=options.check_rad)):
-        path = run_ompl(name, world, search.start, search.goals, stop, options.seed)
+    for finer in (False, True):
+        world = search.world.derive(step_rad=options.check_rad) if finer else search.world
+        path = rrt_connect(world, search.start, search.goals, stop, options.seed)
         if path is None:
             return
         search.offer(path, name)
@@ -201,9 +204,7 @@ def _improve(search: _Search) -> None:
 
     attempt = 1
     while not (search.done() or stop()):
-        path = run_ompl(
-            "rrt_connect", search.world, search.start, search.goals, stop, options.seed + 7919 * attempt
-        )
+        path = rrt_connect(search.world, search.start, search.goals, stop, options.seed + 7919 * attempt)
         attempt += 1
         if path is not None:
             search.shorten(path, rng, "restart", stop=stop)
