@@ -14,6 +14,7 @@ from spatialpin_ros.perception.models import Solid
 
 ON_TABLE, FLOATING = -1, -2
 _MIN_OVERLAP = 0.2
+_MOST_OVERLAP = 0.6
 _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
 _SEE_THROUGH = 0.25
@@ -46,21 +47,23 @@ def find_supporters(
     for i, (solid, seen) in enumerate(zip(solids, evidence, strict=True)):
         bottom = solid.bottom_m if solid.fixed_height else seen.bottom_m
         carrier = _carrier(i, solids, bottom, tolerance_m)
+        if carrier == ON_TABLE:
+            carrier = _hidden_carrier(grid, i, solids, bottom)
         if (
             carrier == ON_TABLE
             and bottom > _FLOATING_M
-            and _see_through_share(grid, solid, bottom) > _SEE_THROUGH
+            and _see_through_share(grid, solid, 0.0, bottom) > _SEE_THROUGH
         ):
             carrier = FLOATING
         carriers.append(carrier)
     return carriers
 
 
-def _see_through_share(grid: TableGrid, solid: Solid, bottom_m: float) -> float:
-    """Share of a solid's extension from its seen bottom down to the table that the camera sees through."""
+def _see_through_share(grid: TableGrid, solid: Solid, floor_m: float, bottom_m: float) -> float:
+    """Share of a solid's extension from its seen bottom down to a floor that the camera sees through."""
     outline = solid.centre[:2] + _INSET * (solid.polygon - solid.centre[:2])
     between = np.concatenate([outline, 0.5 * (outline + np.roll(outline, 1, axis=0))])
-    levels = bottom_m * np.array([0.15, 0.4, 0.65])
+    levels = floor_m + (bottom_m - floor_m) * np.array([0.15, 0.4, 0.65])
     points = np.concatenate([np.column_stack([between, np.full(len(between), z)]) for z in levels])
     return float(grid.sees_behind(points).mean())
 
@@ -76,3 +79,19 @@ def _carrier(i: int, solids: Sequence[Solid], bottom_m: float, tolerance_m: floa
     ]
     overlap, j = max(candidates, default=(0.0, ON_TABLE))
     return j if overlap >= _MIN_OVERLAP else ON_TABLE
+
+
+def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], bottom_m: float) -> int:
+    """Highest solid under most of the footprint, where the contact is out of sight, as from above; else `ON_TABLE`.
+
+    What is seen over another solid cannot reach through it to the table.
+    """
+    below = [
+        (other.top_m, j)
+        for j, other in enumerate(solids)
+        if j != i and _ABOVE_TABLE_M < other.top_m < bottom_m and overlap_share(solids[i], other) > _MOST_OVERLAP
+    ]
+    top, j = max(below, default=(0.0, ON_TABLE))
+    if j == ON_TABLE or _see_through_share(grid, solids[i], top, bottom_m) > _SEE_THROUGH:
+        return ON_TABLE
+    return j
