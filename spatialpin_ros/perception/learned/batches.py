@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from spatialpin_ros.arrays import UInt8Array
-from spatialpin_ros.perception.learned.loading import require
+from spatialpin_ros.torch_runtime import require
 
 Item = TypeVar("Item")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

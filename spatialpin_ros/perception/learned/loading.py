@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spatialpin_ros.errors import BackendError, InvalidValueError
+from spatialpin_ros.torch_runtime import choose_device, require
 
-INSTALL = "pip install 'spatialpin_ros[learned]'"
 Precision = Literal["auto", "full", "half"]
 
 
@@ -74,49 +73,6 @@ class LoadedModel:
         moved = {key: value.to(self.device) for key, value in inputs.items()}
         with self.inference():
             return self.network(**moved, **options)
-
-
-def require(module: str) -> Any:
-    """Import torch or transformers.
-
-    Raises:
-        BackendError: when it is missing, or a torchvision that does not fit breaks it.
-    """
-    if importlib.util.find_spec(module) is None:
-        raise BackendError(f"learned modules need {module}; install with: {INSTALL}")
-    if importlib.util.find_spec("torchvision") is not None:
-        try:
-            importlib.import_module("torchvision")
-        except (ImportError, RuntimeError) as error:
-            raise BackendError(
-                f"the installed torchvision does not fit torch and breaks transformers ({error}); it is not needed, "
-                "remove it with: pip uninstall torchvision"
-            ) from error
-    return importlib.import_module(module)
-
-
-def choose_device(wanted: str) -> str:
-    """Turn "auto" into the best device there is.
-
-    Raises:
-        BackendError: when the device asked for is not there.
-    """
-    torch = require("torch")
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    kind, _, index = wanted.partition(":")
-    there = {
-        "cpu": True,
-        "mps": torch.backends.mps.is_available(),
-        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
-    }
-    if not there.get(kind, False):
-        raise BackendError(
-            f"device '{wanted}' is not there; set device: auto, or one of {[k for k, ok in there.items() if ok]}"
-        )
-    return wanted
 
 
 def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedModel:

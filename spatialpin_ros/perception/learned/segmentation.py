@@ -17,8 +17,9 @@ from spatialpin_ros.perception.learned.batches import (
     resize_maps,
     to_pixels,
 )
-from spatialpin_ros.perception.learned.loading import ModelSettings, load_model, load_part, require
+from spatialpin_ros.perception.learned.loading import ModelSettings, load_model, load_part
 from spatialpin_ros.perception.learned.protocols import Images, Prompt, Segmentation, check_images
+from spatialpin_ros.torch_runtime import require
 
 _SAM = {"sam": "SamModel", "sam_hq": "SamHQModel"}
 _SAM2 = {"sam2": "Sam2Model", "sam2_video": "Sam2Model"}

@@ -12,7 +12,7 @@ import pytest
 
 from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.perception.learned import create_module, module_names
-from spatialpin_ros.perception.learned.loading import choose_device, require
+from spatialpin_ros.torch_runtime import choose_device, require
 
 
 @pytest.fixture
