@@ -27,6 +27,7 @@ class TaskStep:
             down [m]; only for "place_in_area".
         closing_width_m, lift_height_m, drop_height_m: suggestions of a reasoner, checked by the planner; None
             leaves them to the planner.
+        keep_upright: the object must not be tilted while it is held, as a full cup must not.
     """
 
     action: Action
@@ -36,6 +37,7 @@ class TaskStep:
     closing_width_m: float | None = None
     lift_height_m: float | None = None
     drop_height_m: float | None = None
+    keep_upright: bool = False
 
     def __post_init__(self) -> None:
         if self.action not in get_args(Action):
@@ -67,6 +69,7 @@ class TaskStep:
             "closing_width_m": self.closing_width_m,
             "lift_height_m": self.lift_height_m,
             "drop_height_m": self.drop_height_m,
+            "keep_upright": self.keep_upright,
         }
 
     @classmethod

@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.plan import CandidateFailure, FailureReason
 from spatialpin_ros.planning import ik
@@ -22,6 +22,7 @@ from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import PlacePose
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.rrt_star import never
+from spatialpin_ros.planning.upright import Upright
 from spatialpin_ros.scene import SceneObject
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -154,9 +155,15 @@ class CandidateSearch:
             grasp.object_T_tcp.inverse(),
             width_m=width,
             padding_m=padding_m,
+            upright=self._upright(grasp),
             allowed=[(self.item.id, allowed)] if allowed else (),
             near={allowed: self.options.touch_padding_m} if allowed else {},
         )
+
+    def _upright(self, grasp: Grasp) -> Upright | None:
+        if not self.options.keep_upright:
+            return None
+        return Upright.as_grasped(grasp.base_T_tcp, self.options.upright_tolerance_rad)
 
     def placed_world(self, object_pose: Pose, opening_m: float, padding_m: float) -> CollisionWorld:
         """The world after release, the object standing at its place."""
@@ -249,14 +256,34 @@ class CandidateSearch:
                 if not reached[solution.index]:
                     q[solution.index], reached[solution.index] = solution.q, True
         found: list[Candidate] = []
-        for (pick, place), joints, ok in zip(pairs, q, reached, strict=True):
-            if ok:
-                cost = pick.cost + float(np.linalg.norm(joints - pick.lift[-1])) - place.score
-                found.append(replace(pick, place=place, lower=joints[None], cost=cost))
-            else:
+        free = self._clear(pairs, q, reached)
+        for (pick, place), joints, ok, clear in zip(pairs, q, reached, free, strict=True):
+            if not ok:
                 why = f"no joint positions reach {_where(place.object_pose)}"
                 self.failures.add(f"{pick.name}; {place.name}", "place", "ik", why)
+            elif clear:
+                cost = pick.cost + float(np.linalg.norm(joints - pick.lift[-1])) - place.score
+                found.append(replace(pick, place=place, lower=joints[None], cost=cost))
         return sorted(found, key=lambda candidate: candidate.cost)
+
+    def _clear(
+        self, pairs: list[tuple[Candidate, PlacePose]], q: FloatArray, reached: BoolArray
+    ) -> BoolArray:
+        """Which positions at the place touch nothing, the object itself left out: what falls here falls cheaply."""
+        rest = tuple(body for body in self.obstacles if body.name != self.item.id)
+        clear = reached.copy()
+        ways = [(pick.grasp.opening_m, pick.padding_m) for pick, _ in pairs]
+        for opening_m, padding_m in dict.fromkeys(ways):
+            world = self.world.derive(
+                obstacles=rest, width_m=opening_m, padding_m=padding_m, near=self._near()
+            )
+            mine = np.flatnonzero([way == (opening_m, padding_m) for way in ways] & reached)
+            clear[mine] = world.valid_many(q[mine])
+            for index in mine[~clear[mine]]:
+                pick, place = pairs[index]
+                why = partial(world.explain, q[index])
+                self.failures.add(f"{pick.name}; {place.name}", "place", "goal_in_collision", why)
+        return clear
 
     def _turned(self, pick: Candidate, place: PlacePose) -> FloatArray:
         """Lifted positions with the first joint turned towards the place: a near guess for most arms."""

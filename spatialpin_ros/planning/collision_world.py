@@ -16,6 +16,7 @@ from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.planning.obstacles import Obstacle, se3
 from spatialpin_ros.planning.robot_model import RobotModel
+from spatialpin_ros.planning.upright import Upright
 
 _NAMED = 3
 _PoolClass = pin.BroadPhaseManagerPool_DynamicAABBTreeCollisionManager
@@ -50,6 +51,7 @@ class CollisionWorld:
         padding_m: least distance of robot and held object to every obstacle but the workspace walls.
         near: other least distances, by obstacle name [m].
         allowed: pairs of names (link, obstacle or held object) that may touch.
+        upright: bound on the tilt of what is held; positions beyond it count as not valid.
         counters: to count into.
         step_rad: resolution of `motion` and `path`, Euclidean joint distance between checked states [rad].
     """
@@ -64,10 +66,11 @@ class CollisionWorld:
         padding_m: float = 0.005,
         near: Mapping[str, float] | None = None,
         allowed: Iterable[tuple[str, str]] = (),
+        upright: Upright | None = None,
         counters: Counters | None = None,
         step_rad: float = 0.05,
     ) -> None:
-        self.robot, self.obstacles, self.held = robot, obstacles, held
+        self.robot, self.obstacles, self.held, self.upright = robot, obstacles, held, upright
         self.width_m, self.padding_m, self.step_rad = width_m, padding_m, step_rad
         self.near = dict(near or {})
         self.allowed = frozenset(tuple(sorted(pair)) for pair in allowed)
@@ -93,6 +96,7 @@ class CollisionWorld:
             "padding_m": self.padding_m,
             "near": self.near,
             "allowed": self.allowed,
+            "upright": self.upright,
             "counters": self.counters,
             "step_rad": self.step_rad,
         }
@@ -111,7 +115,7 @@ class CollisionWorld:
 
     def valid_many(self, q: FloatArray) -> BoolArray:
         """Tell which of (N, D) positions are within limits and touch nothing."""
-        inside = self.robot.within_limits(q)
+        inside = self._admissible(q)
         inside[inside] = ~self._collides(q[inside], stop_at_first=False)
         return inside
 
@@ -134,7 +138,10 @@ class CollisionWorld:
         if not self.robot.within_limits(np.stack((start, end))).all():
             return False
         fractions = _fractions(steps)[:-1] if start_is_free else _fractions(steps)
-        return not self._collides(start + change * fractions[:, None], stop_at_first=True).any()
+        states = start + change * fractions[:, None]
+        if self.upright is not None and not self._admissible(states).all():
+            return False
+        return not self._collides(states, stop_at_first=True).any()
 
     def path(self, waypoints: FloatArray, step_rad: float | None = None) -> bool:
         """Tell whether the polyline through (N, D) waypoints is free."""
@@ -166,7 +173,7 @@ class CollisionWorld:
 
     def explain(self, q: FloatArray) -> str:
         """Say why one (D,) position is not valid; empty when it is."""
-        violation = self.robot.limit_violation(q)
+        violation = self.robot.limit_violation(q) or self._tilted(q)
         if violation:
             return violation
         labels = {item.name: item.label for item in self.obstacles}
@@ -183,9 +190,24 @@ class CollisionWorld:
         return self.robot.full(np.asarray(q, dtype=np.float64), self.width_m)
 
     def _free(self, q: FloatArray) -> bool:
-        return bool(self.robot.within_limits(q).all()) and not bool(
-            self._collides(q, stop_at_first=True).any()
-        )
+        return bool(self._admissible(q).all()) and not bool(self._collides(q, stop_at_first=True).any())
+
+    def _admissible(self, q: FloatArray) -> BoolArray:
+        """Which of (N, D) positions keep the joint limits and the bound on the tilt."""
+        inside = self.robot.within_limits(q)
+        if self.upright is not None:
+            inside &= self.upright.tilt(self.robot, q) <= self.upright.tolerance_rad
+        return inside
+
+    def _tilted(self, q: FloatArray) -> str:
+        if self.upright is None:
+            return ""
+        tilt = float(self.upright.tilt(self.robot, np.asarray(q, dtype=np.float64)[None])[0])
+        if tilt <= self.upright.tolerance_rad:
+            return ""
+        held = self.held.label if self.held is not None else "the hand"
+        allowed = np.rad2deg(self.upright.tolerance_rad)
+        return f"{held} is tilted by {np.rad2deg(tilt):.0f} degrees, more than the {allowed:.0f} allowed"
 
     def _collides(self, q: FloatArray, *, stop_at_first: bool) -> BoolArray:
         self.counters.states += len(q)

@@ -31,6 +31,8 @@ class PlanOptions:
         approach_m, lift_m, lower_m, retreat_m: lengths of the straight motions; where one does not fit, half of
             it is tried [m].
         speed, linear_speed: fraction of the joint velocity limits in free and in straight motions.
+        keep_upright: hold every object upright between lift and place; a task step can ask for it too.
+        upright_tolerance_rad: largest tilt of an object that is to be kept upright [rad].
         return_home: end at the home position after the last place.
         most_combinations: pairs of grasp and place whose motions are planned before giving up.
         cancelled: asked often; True ends planning with reason "cancelled".
@@ -51,6 +53,8 @@ class PlanOptions:
     retreat_m: float = 0.10
     speed: float = 1.0
     linear_speed: float = 0.5
+    keep_upright: bool = False
+    upright_tolerance_rad: float = 0.2
     return_home: bool = True
     most_combinations: int = 8
     grasp: GraspOptions = field(default_factory=GraspOptions)

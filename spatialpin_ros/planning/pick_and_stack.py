@@ -273,6 +273,8 @@ class _Pair:
         options = self.job.options
         lift = self.pick.lift_height_m or (self.place.lift_height_m if self.place else None)
         drop = self.place.drop_height_m if self.place else None
+        if self.pick.keep_upright or (self.place is not None and self.place.keep_upright):
+            options = replace(options, keep_upright=True)
         if lift is not None:
             options = replace(options, lift_m=float(np.clip(lift, 0.03, 0.25)))
         if drop is not None:
