@@ -57,6 +57,7 @@ def foreground(
     outline: FloatArray,
     options: PerceptionOptions,
     noise_m: float,
+    ignored: BoolArray | None = None,
 ) -> tuple[TableGrid, BoolArray, BoolArray]:
     """Find the pixels that stand on the table.
 
@@ -67,6 +68,7 @@ def foreground(
         outline: (N, 2) of the table [m].
         options: settings.
         noise_m: standard deviation of heights [m].
+        ignored: pixels of `whole` that are known to be no part of the scene, such as the robot's.
 
     Returns:
         The grid cropped around them, their mask, and those of them that touch something outside the workspace.
@@ -74,6 +76,8 @@ def foreground(
     rows, columns = window_in_image(whole, table_T_camera, low, high)
     grid = TableGrid.from_depth(whole.crop(rows, columns), whole, table_T_camera)
     above = grid.valid & (grid.z > max(options.min_height_m, 4.0 * noise_m))
+    if ignored is not None:
+        above &= ~ignored[rows, columns]
     inside = above & (grid.z < high[2])
     inside &= (grid.x > low[0]) & (grid.x < high[0]) & (grid.y > low[1]) & (grid.y < high[1])
     if options.workspace is None:

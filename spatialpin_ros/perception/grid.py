@@ -58,6 +58,10 @@ class DepthGrid:
         pixels = np.column_stack([columns * step, rows * step, np.ones(len(rows))])
         return np.asarray((pixels @ self.rays.T) * depth[rows, columns][:, None].astype(np.float64))
 
+    def thinned(self, mask: BoolArray) -> BoolArray:
+        """The pixels of this grid, when it shows a whole frame, in a mask of that frame."""
+        return mask[:: self.stride, :: self.stride]
+
     def crop(self, rows: slice, columns: slice) -> DepthGrid:
         """Return the part of the grid in the given rows and columns."""
         rays = self.rays.copy()

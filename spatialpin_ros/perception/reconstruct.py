@@ -29,8 +29,10 @@ from spatialpin_ros.perception.segmentation import (
     grow_by_color,
     segment,
 )
+from spatialpin_ros.perception.self_filter import robot_mask
 from spatialpin_ros.perception.support import find_supporters
 from spatialpin_ros.perception.timing import StepClock
+from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import TABLE, Scene, SupportSurface
 
 _PLANE_SAMPLES = 5000
@@ -61,7 +63,10 @@ class Regions:
 
 
 def reconstruct(
-    frame: CameraFrame, options: PerceptionOptions | None = None, clock: StepClock | None = None
+    frame: CameraFrame,
+    options: PerceptionOptions | None = None,
+    clock: StepClock | None = None,
+    robot: RobotBody | None = None,
 ) -> Scene:
     """Rebuild the scene on the table from one RGB-D frame.
 
@@ -69,6 +74,7 @@ def reconstruct(
         frame: the observation; its base frame is roughly level (z against gravity).
         options: settings; None for the defaults.
         clock: notes the duration of each step.
+        robot: where the robot was at the exposure; its pixels hide things, but are none.
 
     Returns:
         The scene in the frame's base frame; without objects when the table is empty.
@@ -83,8 +89,10 @@ def reconstruct(
     clock.note("plane")
     table_T_camera = base_T_table.inverse() @ frame.base_T_camera
     low, high = workspace_window(options, base_T_table, table_outline)
+    ignored = None if robot is None else whole.thinned(robot_mask(frame, robot))
+    clock.note("robot")
     grid, inside, crossing = foreground(
-        whole, table_T_camera, low, high, table_outline, options, plane.noise_m
+        whole, table_T_camera, low, high, table_outline, options, plane.noise_m, ignored
     )
     clock.note("foreground")
     regions = find_regions(grid, inside, crossing, options, plane.noise_m, clock)
@@ -112,7 +120,7 @@ def scene_of_regions(
         options: settings.
         clock: notes the duration of each step.
     """
-    candidates = _fit_all(grid, regions, options, noise_m, clock)
+    candidates = fit_regions(grid, regions, options, noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
     supporters = find_supporters(grid, solids, evidence, 0.010 + 3.0 * noise_m)
     solids = complete_hidden(grid, solids, supporters)
@@ -211,7 +219,7 @@ def _tops(
     return heights
 
 
-def _fit_all(
+def fit_regions(
     grid: TableGrid, regions: Regions, options: PerceptionOptions, noise_m: float, clock: StepClock
 ) -> list[Candidate]:
     """Fit a primitive to every region that can be an object; add the pixels of the others to the leftovers."""
