@@ -13,6 +13,7 @@ from spatialpin_ros.commands.demo import demo
 from spatialpin_ros.commands.doctor import doctor
 from spatialpin_ros.commands.plan import plan
 from spatialpin_ros.commands.reason import ask, propose
+from spatialpin_ros.commands.replay import app as replay
 from spatialpin_ros.commands.run import run
 
 EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
@@ -49,6 +50,7 @@ app = typer.Typer(
 for command, examples in EXAMPLES.items():
     lines = "\n\n".join(f"spatialpin {example}" for example in examples)
     app.command(epilog=f"Examples:\n\n{lines}")(command)
+app.add_typer(replay, name="replay")
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from spatialpin_ros.commands.common import (
     read_task,
     write_json,
 )
-from spatialpin_ros.commands.reason import BackendName, Live, Robot, SceneFile, describe_local
+from spatialpin_ros.commands.reason import Live, Robot, SceneFile, describe_local
+from spatialpin_ros.commands.reasoner import BackendName, Photo, Reasoner, Record, Settings
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.plan import Plan, PlanFailure
@@ -41,6 +42,9 @@ def plan(
         str, typer.Option(help="Joint positions to start from, in radians, comma-separated; else home.")
     ] = "",
     backend: BackendName = "symbolic",
+    settings: Settings = None,
+    record: Record = None,
+    photo: Photo = None,
     robot: Robot = "panda",
     out: Annotated[Path, typer.Option("--out", "-o", help='Plan JSON to write; "-" prints it.')] = Path(
         "plan.json"
@@ -50,10 +54,11 @@ def plan(
     either(scene, live)
     if (task is None) == (not request):
         raise typer.BadParameter("give either --request or --task")
+    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
     result = (
         _live(request, task, number)
         if scene is None
-        else _local(scene, request, task, number, start, backend, robot)
+        else _local(scene, request, task, number, start, reasoner, robot)
     )
     write_json(out, result.to_dict())
     if isinstance(result, PlanFailure):
@@ -65,13 +70,13 @@ def plan(
 
 
 def _local(
-    scene: Path, request: str, task: Path | None, number: int, start: str, backend: str, robot: str
+    scene: Path, request: str, task: Path | None, number: int, start: str, reasoner: Reasoner, robot: str
 ) -> Plan | PlanFailure:
     from spatialpin_ros.planning import Planner
 
     config = RobotConfig.load(robot)
     positions = np.array(joint_values(start, config.home.tolist()))
-    chosen = read_task(task, number) if task is not None else describe_local(scene, request, backend, robot)
+    chosen = read_task(task, number) if task is not None else describe_local(scene, request, reasoner, robot)
     return Planner(config).plan(read_scene(scene), chosen, positions)
 
 

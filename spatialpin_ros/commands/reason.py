@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spatialpin_ros.commands.common import STDIN, connect, either, read_scene, write_json
+from spatialpin_ros.commands.reasoner import BackendName, Photo, Reasoner, Record, Settings
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.demo.workcell import Answered, Proposed
@@ -21,7 +22,6 @@ SceneFile = Annotated[
 ]
 Live = Annotated[bool, typer.Option("--live", help="Use the running ROS graph instead of a file.")]
 Robot = Annotated[str, typer.Option(help="config/robots/<name>.yaml or a path.")]
-BackendName = Annotated[str, typer.Option("--backend", help="Reasoning back end.")]
 
 
 def propose(
@@ -29,6 +29,9 @@ def propose(
     live: Live = False,
     most: Annotated[int, typer.Option("--max", "-n", min=1, help="Most tasks to propose.")] = 10,
     backend: BackendName = "symbolic",
+    settings: Settings = None,
+    record: Record = None,
+    photo: Photo = None,
     robot: Robot = "panda",
     seed: Annotated[int, typer.Option(help="Seed of whatever the back end draws.")] = 0,
     out: Annotated[
@@ -40,7 +43,8 @@ def propose(
 ) -> None:
     """Propose pick-and-stack tasks for a scene, best first."""
     either(scene, live)
-    proposed = _propose_live(most) if scene is None else local_proposals(scene, backend, robot, most, seed)
+    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
+    proposed = _propose_live(most) if scene is None else local_proposals(scene, reasoner, robot, most, seed)
     if out is not None:
         tasks = [task.to_dict() for task in proposed.tasks]
         write_json(out, {"tasks": tasks, "rejected": list(proposed.rejected)})
@@ -48,12 +52,12 @@ def propose(
         _show(proposed, reasons)
 
 
-def local_proposals(scene: Path, backend: str, robot: str, most: int, seed: int) -> Proposed:
+def local_proposals(scene: Path, reasoner: Reasoner, robot: str, most: int, seed: int) -> Proposed:
     """Propose with a back end in this process."""
-    from spatialpin_ros.reasoning import Abilities, create_backend
+    from spatialpin_ros.reasoning import Abilities
 
     seen, abilities = read_scene(scene), Abilities.from_robot(RobotConfig.load(robot))
-    found = create_backend(backend).propose(seen, abilities, max_tasks=most, seed=seed)
+    found = reasoner.create().propose(seen, abilities, most, seed, reasoner.frame(seen))
     return Proposed(found.tasks, tuple(str(item) for item in found.rejected))
 
 
@@ -86,10 +90,14 @@ def ask(
     scene: SceneFile = None,
     live: Live = False,
     backend: BackendName = "symbolic",
+    settings: Settings = None,
+    record: Record = None,
+    photo: Photo = None,
 ) -> None:
     """Answer a spatial question about a scene: distances, sizes, directions, counts, what is on what."""
     either(scene, live)
-    answer = _ask_live(question) if scene is None else _ask_local(question, scene, backend)
+    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
+    answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner)
     console = make_console()
     console.print(Text(answer.text, "bold"))
     if answer.program:
@@ -98,11 +106,9 @@ def ask(
         )
 
 
-def _ask_local(question: str, scene: Path, backend: str) -> Answered:
-    from spatialpin_ros.reasoning import create_backend
-
+def _ask_local(question: str, scene: Path, reasoner: Reasoner) -> Answered:
     seen = read_scene(scene)
-    found = create_backend(backend).answer(seen, question)
+    found = reasoner.create().answer(seen, question, reasoner.frame(seen))
     return Answered(found.text, found.value, found.unit, tuple(found.object_ids), found.program, found.frame)
 
 
@@ -114,9 +120,9 @@ def _ask_live(question: str) -> Answered:
         client.close()
 
 
-def describe_local(scene: Path, request: str, backend: str, robot: str) -> Task:
+def describe_local(scene: Path, request: str, reasoner: Reasoner, robot: str) -> Task:
     """Turn free text into a task of a scene file."""
-    from spatialpin_ros.reasoning import Abilities, create_backend
+    from spatialpin_ros.reasoning import Abilities
 
     seen, abilities = read_scene(scene), Abilities.from_robot(RobotConfig.load(robot))
-    return create_backend(backend).describe(seen, abilities, request)
+    return reasoner.create().describe(seen, abilities, request, reasoner.frame(seen))

@@ -13,6 +13,7 @@ from spatialpin_ros.reasoning.protocol import (
     Usage,
 )
 from spatialpin_ros.reasoning.registry import backend_names, create_backend
+from spatialpin_ros.reasoning.settings import read_settings
 
 __all__ = [
     "Abilities",
@@ -26,4 +27,5 @@ __all__ = [
     "Usage",
     "backend_names",
     "create_backend",
+    "read_settings",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.camera import CameraFrame
-from spatialpin_ros.errors import BackendError
+from spatialpin_ros.errors import BackendError, CameraFrameError
 from spatialpin_ros.scene import Scene
 
 
@@ -61,3 +61,25 @@ def opencv() -> ModuleType:
         ) from error
     module: ModuleType = cv2
     return module
+
+
+def scene_photo(color: UInt8Array, scene: Scene) -> CameraFrame:
+    """The frame of a back end that looks: the (H, W, 3) RGB image that the scene was made from, with its camera.
+
+    The depth is that of the objects' seen points, nothing elsewhere.
+
+    Raises:
+        CameraFrameError: the scene does not know its camera, its points are not in the image, or sizes disagree.
+    """
+    camera = scene.intrinsics
+    if camera is None:
+        raise CameraFrameError("the scene does not know its camera, so no image can be laid beside it")
+    points = np.concatenate([item.points for item in scene.objects] or [np.zeros((0, 3), np.float32)])
+    seen = scene.base_T_camera.inverse().transform(points)
+    pixels = camera.project(seen)
+    inside = np.isfinite(pixels).all(axis=1)
+    columns, rows = np.round(pixels[inside]).astype(int).T
+    kept = (rows >= 0) & (rows < camera.height) & (columns >= 0) & (columns < camera.width)
+    depth_m = np.zeros((camera.height, camera.width), dtype=np.float32)
+    depth_m[rows[kept], columns[kept]] = seen[inside][kept][:, 2]
+    return CameraFrame(color, depth_m, camera, scene.base_T_camera, scene.stamp_s, scene.base_frame)
