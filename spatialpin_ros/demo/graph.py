@@ -43,7 +43,7 @@ def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
     robot, camera = f"robot:={options.robot}", f"camera:={options.camera}"
     parameters = {
         "simulator": (robot, camera, f"gui:={str(options.gui).lower()}"),
-        "scene": (camera,),
+        "scene": (robot, camera),
         "reasoner": (robot, f"backend:={options.backend}"),
         "planner": (robot,),
         "executor": (robot, "dry_run:=false"),

@@ -35,7 +35,7 @@ CHOICES = {
     **{name: ["true", "false"] for name in BOOLEANS},
 }
 STAGES = {
-    "scene": ("camera",),
+    "scene": ("robot", "camera"),
     "reasoner": ("robot", "backend"),
     "planner": ("robot",),
     "executor": ("robot", "dry_run", "velocity_scaling"),

@@ -15,7 +15,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from spatialpin_ros.camera import CameraFrame
-from spatialpin_ros.config import CameraConfig
+from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.conversions import (
     camera_frame_from_msgs,
     color_to_msg,
@@ -27,20 +27,27 @@ from spatialpin_ros.conversions import (
 from spatialpin_ros.errors import SpatialPinError
 from spatialpin_ros.nodes.camera_pose import SOURCES, CameraPose
 from spatialpin_ros.nodes.frames import FrameSource, RawFrame
-from spatialpin_ros.nodes.parameters import CAMERA, Parameter, declare
+from spatialpin_ros.nodes.parameters import CAMERA, ROBOT, Parameter, declare
 from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.robot_body import RobotBodySource
 from spatialpin_ros.nodes.support import Worker, run
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
 from spatialpin_ros.perception.annotate import annotate
+from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
 from spatialpin_ros.scene import Scene
 
 PARAMETERS = (
     CAMERA,
+    ROBOT,
     Parameter("slop_s", 0.02, "Largest difference between the stamps of colour, depth and camera_info [s].", 0.0, 1.0),
     Parameter("capture_timeout_s", 10.0, "Longest wait for a frame when a request names none [s].", 0.1, 600.0),
     Parameter("rate_hz", 0.0, "Scenes per second without being asked; 0: only on ~/capture [Hz].", 0.0, 30.0),
     Parameter("rectified", False, "The images are rectified already: use P of camera_info and ignore D."),
     Parameter("pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES),
+    Parameter("reject_robot", True, "Leave the robot out of scenes by its model and joint states."),
+    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
+    Parameter("track", True, "Keep the ids of objects from scene to scene.", read_only=False),
+    Parameter("forget_after_s", 120.0, "How long the id of an unseen object waits for its return [s].", 0.0, 1e6),
     Parameter("publish_image", True, "Publish the image with the objects drawn on it on ~/image.", read_only=False),
 )
 
@@ -57,6 +64,8 @@ class SceneNode(Node):
         self._timeout_s: float = values["capture_timeout_s"]
         self._pose = CameraPose(self, self._camera, values["pose_source"])
         self._worker = Worker(self, "perception")
+        self._tracker = SceneTracker(forget_after_s=values["forget_after_s"])
+        self._robot = self._find_robot(values)
         self._busy = False
         self._period_s = 1.0 / values["rate_hz"] if values["rate_hz"] else 0.0
         self._next_s = 0.0
@@ -70,6 +79,20 @@ class SceneNode(Node):
         self._frames = FrameSource(self, self._camera, values["slop_s"], self._watch, always=always)
         self.create_service(CaptureScene, "~/capture", self._capture, callback_group=ReentrantCallbackGroup())
         self.get_logger().info(f"ready: camera '{self._camera.name}' on {self._camera.topics['color']}")
+
+    def _find_robot(self, values: dict[str, Any]) -> RobotBodySource | None:
+        if not values["reject_robot"]:
+            return None
+        robot = RobotConfig.load(values["robot"])
+        if robot.base_frame != self._camera.base_frame:
+            self.get_logger().warning(
+                f"the robot itself is not left out of scenes: its base frame is '{robot.base_frame}', the camera's "
+                f"'{self._camera.base_frame}'"
+            )
+            return None
+        source = RobotBodySource(self, robot, values["robot_description_topic"])
+        self._worker.submit(source.prepare)
+        return source
 
     async def _capture(self, request: Any, response: Any) -> Any:
         try:
@@ -105,11 +128,20 @@ class SceneNode(Node):
         frame = camera_frame_from_msgs(
             raw.color, raw.depth, raw.info, base_T_camera, self._camera.base_frame, rectified=self._rectified
         )
-        scene = reconstruct(frame, self._options)
+        robot = None if self._robot is None else self._robot.at(frame.stamp_s)
+        scene = reconstruct(frame, self._options, robot=robot)
+        if self.get_parameter("track").value:
+            scene = self._follow(scene)
         message = scene_to_msg(scene)
         self._scene_topic.publish(message)
         self._worker.submit(lambda: self._show(frame, scene))
         return message
+
+    def _follow(self, scene: Scene) -> Scene:
+        tracked = self._tracker.update(scene)
+        if changed := describe_changes(tracked.changes):
+            self.get_logger().info(changed)
+        return tracked.scene
 
     def _show(self, frame: CameraFrame, scene: Scene) -> None:
         """Publish what people look at, after what the other nodes wait for."""

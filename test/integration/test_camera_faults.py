@@ -18,7 +18,7 @@ from spatialpin_interfaces.srv import DescribeTask, PlanTask, ProposeTasks
 
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import CameraConfig, RobotConfig, Workspace
-from spatialpin_ros.conversions import camera_frame_to_msgs, depth_to_msg, time_to_msg
+from spatialpin_ros.conversions import camera_frame_to_msgs, depth_to_msg, scene_from_msg, time_to_msg
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.nodes.qos import RELIABLE
 from spatialpin_ros.simulation import ObjectSpec, World
@@ -30,6 +30,7 @@ CAMERA = replace(
     pose={"looking_from": [1.7, 0.0, 0.8], "looking_at": [0.75, 0.0, 0.0]},
     workspace=Workspace(np.array([0.22, -0.45, -0.02]), np.array([1.10, 0.45, 0.40])),
 )
+OVER_THE_TABLE = [0.0, 0.6, 0.0, -1.9, 0.0, 2.5, 0.785]
 CAMERA_YAML = {
     "name": "far",
     "base_frame": CAMERA.base_frame,
@@ -45,10 +46,13 @@ def block(name, x, y):
     return ObjectSpec(name, "cube", "red", box, 0.1)
 
 
-def rendered(*objects) -> CameraFrame:
+def rendered(*objects, joints=None) -> CameraFrame:
     with World(ROBOT, CAMERA) as world:
         for item in objects:
             world.add_object(item)
+        if joints is not None:
+            world.robot.command_arm(np.array(joints))
+            world.step(1200)
         return world.render()
 
 
@@ -63,19 +67,21 @@ class FakeDrivers:
         ]
         self._joints = self._node.create_publisher(JointState, ROBOT.controllers.joint_states, 10)
         self.messages = ()
+        self.arm = ROBOT.home
         self._timer = self._node.create_timer(0.1, self._publish)
 
     def _publish(self):
         now = self._node.get_clock().now().to_msg()
         names = [*ROBOT.joints, *ROBOT.gripper.joints]
-        state = JointState(name=names, position=[*ROBOT.home, 0.04, 0.04])
+        state = JointState(name=names, position=[*self.arm, 0.04, 0.04])
         state.header.stamp = now
         self._joints.publish(state)
         for publisher, message in zip(self.publishers, self.messages, strict=False):
             message.header.stamp = now
             publisher.publish(message)
 
-    def show(self, frame: CameraFrame):
+    def show(self, frame: CameraFrame, joints=ROBOT.home):
+        self.arm = joints
         self.messages = camera_frame_to_msgs(frame, "16UC1")
 
 
@@ -85,6 +91,8 @@ def frames():
         "empty": rendered(),
         "near": rendered(block("a", 0.5, 0.1)),
         "far": rendered(block("a", 0.98, 0.05)),
+        "under the arm": rendered(block("a", 0.5, 0.3), joints=OVER_THE_TABLE),
+        "moved": rendered(block("a", 0.6, -0.2), block("b", 0.5, 0.25)),
     }
 
 
@@ -111,6 +119,27 @@ def test_an_empty_table_is_a_scene_without_objects_and_without_tasks(graph, fram
     proposals = graph.call(ProposeTasks, "/reasoner/propose_tasks")
     assert proposals.success
     assert len(proposals.tasks) == 0
+
+
+def test_the_arm_over_the_table_is_no_part_of_the_scene(graph, frames):
+    graph.drivers.show(frames["under the arm"], OVER_THE_TABLE)
+    reply = graph.capture()
+    assert reply.success, reply.message
+    assert [item.name for item in reply.scene.objects] == ["red cube"]
+    assert len(scene_from_msg(reply.scene).unexplained) < 100
+
+
+def test_ids_stay_with_their_objects_between_captures(graph, frames):
+    graph.drivers.show(frames["near"])
+    first = {item.name: item.id for item in graph.capture().scene.objects}
+    graph.drivers.show(frames["empty"])
+    assert not graph.capture().scene.objects
+    graph.drivers.show(frames["near"])
+    assert {item.name: item.id for item in graph.capture().scene.objects} == first
+    graph.drivers.show(frames["moved"])
+    moved = graph.capture().scene.objects
+    assert len(moved) == 2
+    assert first["red cube"] in {item.id for item in moved}
 
 
 def test_nan_depth_is_an_answer_and_no_crash(graph, frames):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scenes import make_object, make_scene
 
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
-from scenes import make_object, make_scene
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 150, 50), (30, 60, 200)
 
