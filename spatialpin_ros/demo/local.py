@@ -15,8 +15,11 @@ from spatialpin_ros.errors import PerceptionError
 from spatialpin_ros.execution import Feedback, run_plan
 from spatialpin_ros.outcome import Outcome
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
+from spatialpin_ros.perception.tracking import SceneTracker
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import Planner
+from spatialpin_ros.planning.body import BodyPoser
+from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.reasoning import Abilities, create_backend
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.simulation import World
@@ -55,6 +58,7 @@ class LocalWorkcell:
         self._abilities = Abilities.from_robot(robot)
         self._backend = create_backend(backend)
         self._planner = Planner(robot)
+        self._body, self._tracker = BodyPoser(RobotModel(robot)), SceneTracker()
         self._arm = SimulatedArm(self.world, self._record)
         self._gripper = SimulatedGripper(self.world, self._record)
         self._frame: CameraFrame | None = None
@@ -71,7 +75,10 @@ class LocalWorkcell:
 
     def capture(self) -> Scene:
         self._frame = self.world.render()
-        self._scene = reconstruct(self._frame, self._perception)
+        joints = self.world.robot.joint_states()
+        body = self._body.at(dict(zip(joints.names, joints.positions.tolist(), strict=True)))
+        seen = reconstruct(self._frame, self._perception, robot=body)
+        self._scene = self._tracker.update(seen).scene
         return self._scene
 
     def image(self) -> UInt8Array | None:
