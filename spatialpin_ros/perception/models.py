@@ -30,6 +30,7 @@ _MAX_RADIUS_M = 0.25
 _CIRCLE_ADVANTAGE = 0.95
 _ROUND_ADVANTAGE = 0.75
 _RESTING_ADVANTAGE = 1.03
+_RESTING_LENGTH = 1.15
 # A box fits its own points to well under the noise; what fits no better may be round.
 _BOX_DOUBT = 0.55
 _RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])
@@ -195,10 +196,12 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     found = fit_resting_cylinder(points, box.yaw_rad + _RESTING_TURNS)
     if not 0.005 < found.radius < _MAX_RADIUS_M or abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m:
         return None
-    error = float(np.minimum(box_distance(points, box.centre, box.size, box.yaw_rad), 0.01).mean())
-    if found.residual_m > _RESTING_ADVANTAGE * error:
-        return None
     turned = found.yaw_rad - box.yaw_rad > np.pi / 4
+    error = float(np.minimum(box_distance(points, box.centre, box.size, box.yaw_rad), 0.01).mean())
+    # A thing shorter than it is thick rarely lies on its round side: it is rather a rider, seen from above.
+    short = float(box.size[1 if turned else 0]) < _RESTING_LENGTH * 2.0 * found.radius
+    if found.residual_m > (_ROUND_ADVANTAGE if short else _RESTING_ADVANTAGE) * error:
+        return None
     heading = box.yaw_rad + (np.pi / 2 if turned else 0.0)
     yaw = 0.5 * (heading + found.yaw_rad)
     axis, offset = np.array([np.cos(yaw), np.sin(yaw)]), box.centre[:2] - found.centre[:2]
