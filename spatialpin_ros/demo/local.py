@@ -94,15 +94,15 @@ class LocalWorkcell:
 
     def propose(self, max_tasks: int) -> Proposed:
         found = self._backend.propose(
-            self._current_scene(), self._abilities, max_tasks=max_tasks, seed=self._seed
+            self._current_scene(), self._abilities, max_tasks=max_tasks, seed=self._seed, image=self._frame
         )
         return Proposed(found.tasks, tuple(str(item) for item in found.rejected))
 
     def describe(self, request: str) -> Task:
-        return self._backend.describe(self._current_scene(), self._abilities, request)
+        return self._backend.describe(self._current_scene(), self._abilities, request, self._frame)
 
     def answer(self, question: str) -> Answered:
-        found = self._backend.answer(self._current_scene(), question)
+        found = self._backend.answer(self._current_scene(), question, self._frame)
         return Answered(
             found.text, found.value, found.unit, tuple(found.object_ids), found.program, found.frame
         )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -11,6 +11,7 @@ from rclpy.node import Node
 from spatialpin_interfaces.msg import Evidence
 from spatialpin_interfaces.srv import AskScene, DescribeTask, ProposeTasks
 
+from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.conversions import task_to_msg
 from spatialpin_ros.errors import (
@@ -23,8 +24,17 @@ from spatialpin_ros.errors import (
 )
 from spatialpin_ros.nodes.newest_scene import NewestScene, NoSceneError
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
+from spatialpin_ros.nodes.photos import Photos
 from spatialpin_ros.nodes.support import Worker, run
-from spatialpin_ros.reasoning import Abilities, Answer, Proposals, backend_names, create_backend
+from spatialpin_ros.reasoning import (
+    Abilities,
+    Answer,
+    Backend,
+    Proposals,
+    backend_names,
+    create_backend,
+    read_settings,
+)
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
@@ -32,6 +42,9 @@ Result = TypeVar("Result")
 PARAMETERS = (
     ROBOT,
     Parameter("backend", "symbolic", "Reasoning back end.", choices=backend_names()),
+    Parameter("backend_settings", "", "Its settings: name=value words, or the path of a YAML file of them."),
+    Parameter("record_folder", "", "Where a language model's prompts, images and replies are kept; empty: nowhere."),
+    Parameter("color_topic", "/scene/color", "Image that the newest scene was made from, for a model that looks."),
     Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
     Parameter("max_tasks", 12, "Most tasks proposed when a request names no number.", 1, 100, read_only=False),
     Parameter("seed", 0, "Of whatever the back end draws.", 0, 2**31 - 1, read_only=False),
@@ -45,8 +58,10 @@ class ReasonerNode(Node):
         super().__init__("reasoner")
         values = declare(self, PARAMETERS)
         self._abilities = Abilities.from_robot(RobotConfig.load(values["robot"]))
-        self._backend = create_backend(values["backend"])
+        self._backend = _backend(values)
         self._scene = NewestScene(self, values["scene_topic"])
+        looks = values["backend"] != "symbolic"
+        self._photos = Photos(self, values["color_topic"]) if looks else None
         self._worker = Worker(self, "reasoner")
         group = ReentrantCallbackGroup()
         self._serve(ProposeTasks, "~/propose_tasks", self._propose, group)
@@ -57,15 +72,19 @@ class ReasonerNode(Node):
     def _serve(self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup) -> None:
         self.create_service(kind, name, callback, callback_group=group)
 
-    async def _with_scene(self, job: Callable[[Scene], Result]) -> Result:
-        return await self._worker.run(lambda: job(self._scene.get()))
+    async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:
+        def run_job() -> Result:
+            scene = self._scene.get()
+            return job(scene, self._photos.of(scene) if self._photos is not None else None)
+
+        return await self._worker.run(run_job)
 
     async def _propose(self, request: Any, response: Any) -> Any:
         count = request.max_tasks or int(self.get_parameter("max_tasks").value or 1)
         seed = int(self.get_parameter("seed").value or 0)
 
-        def job(scene: Scene) -> Proposals:
-            return self._backend.propose(scene, self._abilities, max_tasks=count, seed=seed)
+        def job(scene: Scene, photo: CameraFrame | None) -> Proposals:
+            return self._backend.propose(scene, self._abilities, max_tasks=count, seed=seed, image=photo)
 
         try:
             proposals = await self._with_scene(job)
@@ -79,8 +98,8 @@ class ReasonerNode(Node):
         return response
 
     async def _describe(self, request: Any, response: Any) -> Any:
-        def job(scene: Scene) -> Task:
-            return self._backend.describe(scene, self._abilities, request.request)
+        def job(scene: Scene, photo: CameraFrame | None) -> Task:
+            return self._backend.describe(scene, self._abilities, request.request, photo)
 
         try:
             task = await self._with_scene(job)
@@ -92,8 +111,8 @@ class ReasonerNode(Node):
         return response
 
     async def _ask(self, request: Any, response: Any) -> Any:
-        def job(scene: Scene) -> Answer:
-            return self._backend.answer(scene, request.question)
+        def job(scene: Scene, photo: CameraFrame | None) -> Answer:
+            return self._backend.answer(scene, request.question, photo)
 
         try:
             answer = await self._with_scene(job)
@@ -110,6 +129,13 @@ class ReasonerNode(Node):
     def close(self) -> None:
         self._worker.close(timeout_s=1.0)
         self._backend.close()
+
+
+def _backend(values: Mapping[str, Any]) -> Backend:
+    settings = read_settings(values["backend_settings"])
+    if values["record_folder"]:
+        settings["record_folder"] = values["record_folder"]
+    return create_backend(values["backend"], **settings)
 
 
 def _reason(error: SpatialPinError) -> str:
