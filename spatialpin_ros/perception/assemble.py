@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray
+from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, UInt8Array
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.geometry import Pose, TriangleMesh
 from spatialpin_ros.perception.appearance import color_word, representative_color
@@ -27,12 +27,20 @@ _GOOD_RESIDUAL_M = 0.003
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A region with its evidence, primitive and (h, w) mask in the working grid."""
+    """A region with its evidence and primitive.
+
+    Args:
+        mask: (h, w) its pixels in the working grid; None when only other views show it.
+        colors: (N, 3) uint8 RGB of its evidence's points; None: those of its pixels.
+        visibility: 0..1 when it is known already, as from several views.
+    """
 
     label: int
     evidence: Evidence
     solid: Solid
-    mask: BoolArray
+    mask: BoolArray | None
+    colors: UInt8Array | None = None
+    visibility: float | None = None
 
 
 def assemble(
@@ -127,6 +135,8 @@ def _to_base(points: Float32Array, base_T_table: Pose) -> Float32Array:
 
 
 def _color(grid: TableGrid, candidate: Candidate) -> np.ndarray:
+    if candidate.colors is not None:
+        return candidate.colors
     return np.asarray(grid.camera.color.reshape(-1, 3)[candidate.evidence.index])
 
 
@@ -144,9 +154,11 @@ def _object(
     options: PerceptionOptions,
 ) -> SceneObject:
     evidence = candidate.evidence
-    chosen = _thin(np.arange(len(evidence.index)), options.max_points)
+    chosen = _thin(np.arange(len(evidence.points)), options.max_points)
     points = _to_base(evidence.points[chosen], base_T_table)
-    visibility = _visibility(grid, solid, candidate.mask)
+    visibility = candidate.visibility
+    if visibility is None:
+        visibility = 0.0 if candidate.mask is None else visible_share(grid, solid, candidate.mask)
     return SceneObject(
         id=object_id,
         name=name,
@@ -161,12 +173,12 @@ def _object(
         supported_by=carrier,
         confidence=_confidence(solid, evidence, visibility),
         visibility=visibility,
-        mask=grid.image_mask(candidate.mask, frame.size),
+        mask=None if candidate.mask is None else grid.image_mask(candidate.mask, frame.size),
         mesh=_shadow_hull(evidence, solid, base_T_table) if solid.shape == "unknown" else None,
     )
 
 
-def _visibility(grid: TableGrid, solid: Solid, mask: BoolArray) -> float:
+def visible_share(grid: TableGrid, solid: Solid, mask: BoolArray) -> float:
     """Seen pixels over the pixels of the primitive's silhouette, as if nothing stood before it or beyond the image."""
     outline = solid.polygon
     if solid.shape == "sphere" or solid.lying:

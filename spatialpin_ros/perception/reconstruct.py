@@ -135,8 +135,17 @@ def find_table(
     grid: DepthGrid, base_T_camera: Pose, options: PerceptionOptions
 ) -> tuple[Plane, FloatArray, Pose]:
     """Fit the table plane to a sparse sample of the grid; return it, its outline and the pose of the table frame."""
+    return fit_table(table_sample(grid, base_T_camera), options)
+
+
+def table_sample(grid: DepthGrid, base_T_camera: Pose) -> FloatArray:
+    """(N, 3) a sparse sample of the points of a grid in the base frame [m]."""
     step = max(1, round(np.sqrt(grid.depth.size / _PLANE_SAMPLES)))
-    points = base_T_camera.transform(grid.sample(step))
+    return base_T_camera.transform(grid.sample(step))
+
+
+def fit_table(points: FloatArray, options: PerceptionOptions) -> tuple[Plane, FloatArray, Pose]:
+    """Fit the table plane to (N, 3) points of the base frame; see `find_table`."""
     considered = points
     if options.workspace is not None:
         low, high = options.workspace.min, options.workspace.max
