@@ -138,6 +138,24 @@ class PlanStage:
         return cls(**values)
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way to carry out a pick and place, and why the plan's is better.
+
+    Args:
+        step_index: index of the pick in the task.
+        candidate: the grasp, and the place pose if any.
+        cost: estimated joint-space way that is left to plan, less what grasp and place are worth [rad], lower is
+            better; None when it fell before it had one.
+        detail: why it is ranked lower, or why it fails.
+    """
+
+    step_index: int
+    candidate: str
+    cost: float | None
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """A whole, checked motion for a task; each motion starts where the one before it ended.
@@ -151,6 +169,7 @@ class Plan:
         expected_poses: where each moved object's box centre should end, by object id, in the base frame.
         scene_stamp_s: stamp of the scene it was planned in.
         metrics: numbers worth reporting: planning_s, candidates, checked_states, clearance_m ...
+        alternatives: other ways that were considered, best first.
     """
 
     task: Task
@@ -162,6 +181,7 @@ class Plan:
     expected_poses: Mapping[str, Pose] = field(default_factory=dict)
     scene_stamp_s: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    alternatives: tuple[Alternative, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -209,6 +229,10 @@ class Plan:
             "expected_poses": {key: pose.to_dict() for key, pose in self.expected_poses.items()},
             "scene_stamp_s": self.scene_stamp_s,
             "metrics": dict(self.metrics),
+            "alternatives": [
+                {name: getattr(item, name) for name in ("step_index", "candidate", "cost", "detail")}
+                for item in self.alternatives
+            ],
         }
 
     @classmethod
@@ -223,6 +247,7 @@ class Plan:
             expected_poses={key: Pose.from_dict(pose) for key, pose in document["expected_poses"].items()},
             scene_stamp_s=float(document["scene_stamp_s"]),
             metrics=dict(document["metrics"]),
+            alternatives=tuple(Alternative(**item) for item in document.get("alternatives", ())),
         )
 
 

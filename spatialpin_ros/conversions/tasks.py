@@ -11,6 +11,7 @@ import numpy as np
 from spatialpin_interfaces.msg import CandidateFailure as CandidateFailureMsg
 from spatialpin_interfaces.msg import Outcome as OutcomeMsg
 from spatialpin_interfaces.msg import Plan as PlanMsg
+from spatialpin_interfaces.msg import PlanAlternative as PlanAlternativeMsg
 from spatialpin_interfaces.msg import PlanFailure as PlanFailureMsg
 from spatialpin_interfaces.msg import PlanStage as PlanStageMsg
 from spatialpin_interfaces.msg import Task as TaskMsg
@@ -35,7 +36,7 @@ from spatialpin_ros.conversions.basics import (
 )
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.outcome import Level, Outcome, Status
-from spatialpin_ros.plan import CandidateFailure, Plan, PlanFailure, PlanStage, Trajectory
+from spatialpin_ros.plan import Alternative, CandidateFailure, Plan, PlanFailure, PlanStage, Trajectory
 from spatialpin_ros.task import Task, TaskStep
 
 _Name = TypeVar("_Name", bound=str)
@@ -100,6 +101,7 @@ def _step_to_msg(step: TaskStep) -> TaskStepMsg:
         closing_width_m=_number(step.closing_width_m),
         lift_height_m=_number(step.lift_height_m),
         drop_height_m=_number(step.drop_height_m),
+        keep_upright=step.keep_upright,
     )
     if step.area is not None:
         message.area = polygon_to_msg(step.area)
@@ -115,6 +117,7 @@ def _step_from_msg(message: TaskStepMsg) -> TaskStep:
         closing_width_m=_optional(message.closing_width_m),
         lift_height_m=_optional(message.lift_height_m),
         drop_height_m=_optional(message.drop_height_m),
+        keep_upright=message.keep_upright,
     )
 
 
@@ -174,6 +177,7 @@ def plan_to_msg(plan: Plan, stamp_s: float = 0.0) -> PlanMsg:
         expected_poses=named_poses_to_msg(plan.expected_poses),
         scene_stamp=time_to_msg(plan.scene_stamp_s),
         metrics=named_values_to_msg(plan.metrics),
+        alternatives=[_alternative_to_msg(item) for item in plan.alternatives],
     )
 
 
@@ -193,7 +197,18 @@ def plan_from_msg(message: PlanMsg) -> Plan:
         expected_poses=named_poses_from_msg(message.expected_poses),
         scene_stamp_s=seconds(message.scene_stamp),
         metrics=named_values_from_msg(message.metrics),
+        alternatives=tuple(_alternative_from_msg(item) for item in message.alternatives),
     )
+
+
+def _alternative_to_msg(item: Alternative) -> PlanAlternativeMsg:
+    return PlanAlternativeMsg(
+        step_index=item.step_index, candidate=item.candidate, cost=_number(item.cost), detail=item.detail
+    )
+
+
+def _alternative_from_msg(message: PlanAlternativeMsg) -> Alternative:
+    return Alternative(message.step_index, message.candidate, _optional(message.cost), message.detail)
 
 
 def _stage_to_msg(stage: PlanStage, frame: str) -> PlanStageMsg:

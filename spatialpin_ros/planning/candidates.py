@@ -97,6 +97,7 @@ class CandidateSearch:
         failures: collects what falls.
         world: of the same obstacles, to count into.
         stopped: asked between the steps; True ends the search.
+        reachable: candidates found so far whose every position is reached and free of the neighbours.
     """
 
     robot: RobotModel
@@ -110,6 +111,7 @@ class CandidateSearch:
     failures: Failures
     world: CollisionWorld
     stopped: Callable[[], bool] = never
+    reachable: list[Candidate] = field(default_factory=list, init=False)
 
     def search(self, grasps: Iterable[Grasp], places: Sequence[PlacePose] | None) -> Iterator[Candidate]:
         """Candidates in the order in which to try them; each is tested only when it is asked for.
@@ -125,6 +127,7 @@ class CandidateSearch:
                 picks = sorted(self._picks(batch, padding_m, options), key=lambda pick: pick.cost)[
                     :_MOST_PICKS
                 ]
+                self.reachable += picks if places is None else ()
                 for first in range(0, len(picks), _TOGETHER):
                     if self.stopped():
                         return
@@ -264,6 +267,7 @@ class CandidateSearch:
             elif clear:
                 cost = pick.cost + float(np.linalg.norm(joints - pick.lift[-1])) - place.score
                 found.append(replace(pick, place=place, lower=joints[None], cost=cost))
+        self.reachable += found
         return sorted(found, key=lambda candidate: candidate.cost)
 
     def _clear(

@@ -15,7 +15,8 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.geometry import OrientedBox, Pose
-from spatialpin_ros.plan import CandidateFailure, FailureReason, Plan, PlanFailure, PlanStage
+from spatialpin_ros.plan import Alternative, CandidateFailure, FailureReason, Plan, PlanFailure, PlanStage
+from spatialpin_ros.planning.alternatives import ranked_below
 from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
@@ -24,6 +25,7 @@ from spatialpin_ros.planning.obstacles import CAMERA, Obstacle, scene_obstacles
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import NoPlace, PlacePose, place_in_area, place_on_object
 from spatialpin_ros.planning.robot_model import RobotModel
+from spatialpin_ros.planning.rrt_star import PathResult
 from spatialpin_ros.scene import Scene, SceneObject
 from spatialpin_ros.task import Task, TaskStep
 
@@ -102,6 +104,7 @@ class _Job:
     grasps: dict[str, Pose] = field(default_factory=dict)
     ends: dict[str, Pose] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    alternatives: list[Alternative] = field(default_factory=list)
 
     def run(self) -> Plan:
         self._check_names()
@@ -125,12 +128,17 @@ class _Job:
             stages, here, candidate = pair.plan()
             self.stages += stages
             self.grasps[pick.object_id] = candidate.grasp.object_T_tcp
-            self.metrics["candidates"] = self.metrics.get("candidates", 0.0) + pair.tried
+            self.alternatives += pair.alternatives
+            self.count("candidates", pair.tried)
             if candidate.place is not None and place is not None:
                 self._put_down(pick.object_id, place, candidate.place)
                 world = world.derive(obstacles=self._obstacles())
             index += 2
         return self._plan(world)
+
+    def count(self, metric: str, amount: float) -> None:
+        """Add to a metric."""
+        self.metrics[metric] = self.metrics.get(metric, 0.0) + amount
 
     def stopped(self) -> bool:
         return self.options.cancelled() or time.perf_counter() - self.began > self.options.time_limit_s
@@ -162,6 +170,7 @@ class _Job:
             expected_poses=self.ends,
             scene_stamp_s=self.scene.stamp_s,
             metrics=self.metrics,
+            alternatives=tuple(self.alternatives),
         )
 
     def _check_names(self) -> None:
@@ -233,6 +242,7 @@ class _Pair:
     failures: Failures = field(default_factory=Failures)
     dead: list[FloatArray] = field(default_factory=list)
     tried: int = 0
+    alternatives: tuple[Alternative, ...] = ()
 
     def plan(self) -> tuple[list[PlanStage], FloatArray, Candidate]:
         """Stages, the joint positions at their end, and the candidate that was chosen."""
@@ -262,6 +272,7 @@ class _Pair:
             self.tried += 1
             made = self._stages(search, candidate, item)
             if made is not None:
+                self.alternatives = ranked_below(candidate, search.reachable, self.failures, self.index)
                 return (*made, candidate)
             if self.tried == options.most_combinations:
                 break
@@ -348,6 +359,7 @@ class _Pair:
     ) -> tuple[list[PlanStage], FloatArray] | None:
         # Free motions are the ones that may fail, so they are planned before any straight one is timed.
         made: dict[int, PlanStage] = {}
+        searches: list[PathResult] = []
         order = sorted(range(len(plan)), key=lambda k: not isinstance(plan[k][2], tuple))
         for k in order:
             name, world, what, holding, text = plan[k]
@@ -365,10 +377,21 @@ class _Pair:
                 if name == "approach":
                     self.dead.append(candidate.approach)
                 return None
+            if result.search is not None:
+                searches.append(result.search)
             made[k] = self.motions.stage(name, self._step_of(name), result, holding, text)
+        for search in searches:
+            self._count(search)
         stages += [made[k] for k in range(len(plan))]
         end = next(stage.trajectory.positions[-1] for stage in reversed(stages) if stage.trajectory)
         return stages, end
+
+    def _count(self, search: PathResult) -> None:
+        """Report how a free motion was found: which part won, when first, how long at first and in the end."""
+        self.job.count(f"won_{search.won}", 1.0)
+        self.job.count("first_paths_s", search.first_path_s)
+        self.job.count("first_paths_rad", search.cost_over_time[0][1])
+        self.job.count("paths_rad", search.cost)
 
     def _step_of(self, name: str) -> int:
         return self.index if name in ("approach", "grasp", "lift") else self.index + 1

@@ -14,7 +14,7 @@ RANGE_RAD = 1.0
 _BATCH = 256
 
 
-class _Tree:
+class Tree:
     """Nodes with their parents."""
 
     def __init__(self, roots: FloatArray) -> None:
@@ -75,7 +75,7 @@ def rrt_connect(
     """
     rng = np.random.default_rng(seed)
     lower, span = world.robot.lower, world.robot.upper - world.robot.lower
-    from_start, from_goal = _Tree(start[None]), _Tree(goals)
+    from_start, from_goal = Tree(start[None]), Tree(goals)
     samples, used = np.empty((0, len(start))), 0
     while not stop():
         if used == len(samples):
@@ -94,7 +94,7 @@ def rrt_connect(
     return None
 
 
-def _extend(world: CollisionWorld, tree: _Tree, sample: FloatArray, range_rad: float) -> int | None:
+def _extend(world: CollisionWorld, tree: Tree, sample: FloatArray, range_rad: float) -> int | None:
     """Grow by at most one range towards a sample; None when that edge is blocked."""
     near, distance = tree.nearest(sample)
     here = tree[near]
@@ -104,7 +104,7 @@ def _extend(world: CollisionWorld, tree: _Tree, sample: FloatArray, range_rad: f
     return tree.add(position, near)
 
 
-def _connect(world: CollisionWorld, tree: _Tree, target: FloatArray, range_rad: float) -> int | None:
+def _connect(world: CollisionWorld, tree: Tree, target: FloatArray, range_rad: float) -> int | None:
     """Grow straight to a target; the index of the node next to it in the tree, or None when blocked on the way."""
     index, distance = tree.nearest(target)
     origin, steps = tree[index].copy(), max(1, int(np.ceil(distance / range_rad)))

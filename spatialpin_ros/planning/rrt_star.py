@@ -17,6 +17,7 @@ from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.ompl_planners import OMPL_PLANNERS, run_ompl
 from spatialpin_ros.planning.rrt_connect import rrt_connect
 from spatialpin_ros.planning.shortcut import path_length, shortcut
+from spatialpin_ros.planning.upright_rrt import connect_upright
 
 
 def never() -> bool:
@@ -107,6 +108,10 @@ class _Search:
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
 
+    def connect(self, world: CollisionWorld, stop: Callable[[], bool], seed: int) -> FloatArray | None:
+        find = rrt_connect if world.upright is None else connect_upright
+        return find(world, self.start, self.goals, stop, seed)
+
     def offer(self, path: FloatArray, name: str) -> None:
         cost = path_length(path)
         shorter = not self.history or cost < self.history[-1][1] - 1e-9
@@ -181,7 +186,7 @@ def _first_path(search: _Search) -> None:
     rng = np.random.default_rng(options.seed)
     for finer in (False, True):
         world = search.world.derive(step_rad=options.check_rad) if finer else search.world
-        path = rrt_connect(world, search.start, search.goals, stop, options.seed)
+        path = search.connect(world, stop, options.seed)
         if path is None:
             return
         search.offer(path, name)
@@ -204,7 +209,7 @@ def _improve(search: _Search) -> None:
 
     attempt = 1
     while not (search.done() or stop()):
-        path = rrt_connect(search.world, search.start, search.goals, stop, options.seed + 7919 * attempt)
+        path = search.connect(search.world, stop, options.seed + 7919 * attempt)
         attempt += 1
         if path is not None:
             search.shorten(path, rng, "restart", stop=stop)

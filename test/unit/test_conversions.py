@@ -21,7 +21,7 @@ from spatialpin_ros.camera import CameraFrame, ImageMask, Intrinsics
 from spatialpin_ros.errors import CameraFrameError, InvalidValueError
 from spatialpin_ros.geometry import OrientedBox, Pose, TriangleMesh
 from spatialpin_ros.outcome import Outcome
-from spatialpin_ros.plan import CandidateFailure, Plan, PlanFailure, PlanStage, Trajectory
+from spatialpin_ros.plan import Alternative, CandidateFailure, Plan, PlanFailure, PlanStage, Trajectory
 from spatialpin_ros.scene import Scene, SceneObject, SupportSurface
 from spatialpin_ros.task import Task, TaskStep
 
@@ -149,7 +149,7 @@ def test_task(number, in_area, words):
         if in_area
         else TaskStep("place_on", "o1", "o2", drop_height_m=number)
     )
-    pick = TaskStep("pick", "o1", closing_width_m=number, lift_height_m=number)
+    pick = TaskStep("pick", "o1", closing_width_m=number, lift_height_m=number, keep_upright=in_area)
     task = Task("t", words, (pick, place), words, "symbolic", words, 0.25)
     close(cv.task_from_msg(over_the_wire(cv.task_to_msg(task))).to_dict(), task.to_dict())
 
@@ -168,7 +168,8 @@ def make_plan():
     )
     task = Task("t", "pick it", (TaskStep("pick", "o1"),))
     grasp, goal = Pose((0.0, 0.0, 0.05)), Pose((0.5, 0.1, 0.2))
-    return Plan(task, stages, ("a", "b"), "base", "tip", {"o1": grasp}, {"o1": goal}, 12.5, {"planning_s": 0.3})
+    others = (Alternative(0, "tilted", 1.5, "longer"), Alternative(0, "from the side", None, "out of reach"))
+    return Plan(task, stages, ("a", "b"), "base", "tip", {"o1": grasp}, {"o1": goal}, 12.5, {"planning_s": 0.3}, others)
 
 
 def test_plan():
@@ -183,6 +184,8 @@ def test_plan():
             for name in ("positions", "velocities", "accelerations"):
                 np.testing.assert_array_equal(getattr(one.trajectory, name), getattr(other.trajectory, name))
     assert (back.scene_stamp_s, back.metrics, back.tip_frame) == (12.5, {"planning_s": 0.3}, "tip")
+    assert back.alternatives == plan.alternatives
+    assert Plan.from_dict(plan.to_dict()).alternatives == plan.alternatives
     np.testing.assert_array_equal(back.object_T_tcp["o1"].matrix, plan.object_T_tcp["o1"].matrix)
 
 

@@ -71,6 +71,30 @@ def test_ends_meet_and_the_object_follows_the_hand(
     assert plan.metrics["checked_states"] > 100
 
 
+def test_other_ways_are_ranked_and_the_search_is_reported(
+    planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
+) -> None:
+    scene = make_scene(
+        make_object("o1", (0.5, 0.1)), make_object("o2", (0.5, -0.2)),
+        make_object("o3", (0.5, -0.05), (0.3, 0.05, 0.3)), make_object("o4", (0.555, 0.1), (0.03, 0.03, 0.10)),
+    )  # fmt: skip
+    plan = made(planner.plan(scene, stack("o1", "o2"), home(planner.robot), OPTIONS))
+    possible = [item for item in plan.alternatives if item.detail.startswith("possible")]
+    costs = [item.cost for item in possible]
+    assert len(possible) >= 2
+    assert costs == sorted(costs)
+    assert plan.alternatives[: len(possible)] == tuple(possible)
+    fallen = plan.alternatives[len(possible) :]
+    assert any("fails: " in item.detail and "thing o4" in item.detail for item in fallen)
+    assert len({item.candidate for item in plan.alternatives}) == len(plan.alternatives)
+    won = {name: value for name, value in plan.metrics.items() if name.startswith("won_")}
+    assert sum(won.values()) == 3
+    assert set(won) - {"won_straight_line"}
+    assert 0.0 < plan.metrics["paths_rad"] <= plan.metrics["first_paths_rad"]
+    assert plan.metrics["first_paths_s"] > 0.0
+    assert plan.metrics["checked_edges"] > 3
+
+
 def test_gripper_stages_open_wide_enough_close_and_open_again(
     planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
 ) -> None:
