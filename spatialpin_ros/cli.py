@@ -11,6 +11,7 @@ from spatialpin_ros.commands.capture import capture
 from spatialpin_ros.commands.common import FriendlyGroup
 from spatialpin_ros.commands.demo import demo
 from spatialpin_ros.commands.doctor import doctor
+from spatialpin_ros.commands.evaluate import evaluate
 from spatialpin_ros.commands.plan import plan
 from spatialpin_ros.commands.reason import ask, propose
 from spatialpin_ros.commands.replay import app as replay
@@ -51,6 +52,7 @@ for command, examples in EXAMPLES.items():
     lines = "\n\n".join(f"spatialpin {example}" for example in examples)
     app.command(epilog=f"Examples:\n\n{lines}")(command)
 app.add_typer(replay, name="replay")
+app.add_typer(evaluate, name="evaluate")
 
 
 def main() -> None:
