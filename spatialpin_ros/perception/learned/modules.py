@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import yaml
 
 from spatialpin_ros.config import share_directory
 from spatialpin_ros.errors import BackendError, InvalidValueError, UnknownNameError
+from spatialpin_ros.perception.completion import Completer, completer_names, create_completer
 from spatialpin_ros.perception.inpainting import Inpainter, OpenCvInpainter
 from spatialpin_ros.perception.learned.protocols import DepthEstimator, Detector, ImageTextScorer, Segmenter
 from spatialpin_ros.perception.learned.registry import Role, create_module, module_names
+
+_ROLES = (*get_args(Role), "completion")
 
 
 class Modules:
@@ -22,6 +25,7 @@ class Modules:
     Args:
         detector, segmenter, depth, scorer: a module; a function that makes it, called when it is first used; or None.
         inpainter: OpenCV's unless another is given.
+        completion: the geometric one unless another is given.
     """
 
     def __init__(
@@ -31,8 +35,15 @@ class Modules:
         depth: DepthEstimator | Callable[[], DepthEstimator] | None = None,
         scorer: ImageTextScorer | Callable[[], ImageTextScorer] | None = None,
         inpainter: Inpainter | None = None,
+        completion: Completer | Callable[[], Completer] | None = None,
     ) -> None:
-        given = {"detector": detector, "segmenter": segmenter, "depth": depth, "scorer": scorer}
+        given = {
+            "detector": detector,
+            "segmenter": segmenter,
+            "depth": depth,
+            "scorer": scorer,
+            "completion": completion or create_completer,
+        }
         self._modules: dict[str, Any] = {role: module for role, module in given.items() if module is not None}
         self.inpainter: Inpainter = inpainter or OpenCvInpainter()
 
@@ -49,9 +60,9 @@ class Modules:
             document = yaml.safe_load(path.read_text()) or {}
         except (OSError, yaml.YAMLError) as error:
             raise InvalidValueError(f"cannot read {path}: {error}") from error
-        unknown = sorted(set(document) - set(get_args(Role))) if isinstance(document, dict) else ["?"]
+        unknown = sorted(set(document) - set(_ROLES)) if isinstance(document, dict) else ["?"]
         if unknown:
-            raise InvalidValueError(f"{path}: unknown keys {unknown}; known are {sorted(get_args(Role))}")
+            raise InvalidValueError(f"{path}: unknown keys {unknown}; known are {sorted(_ROLES)}")
         modules = cls()
         for role, entry in document.items():
             if entry is not None:
@@ -82,11 +93,16 @@ class Modules:
         module: ImageTextScorer = self._get("scorer")
         return module
 
-    def _get(self, role: Role) -> Any:
+    @property
+    def completion(self) -> Completer:
+        module: Completer = self._get("completion")
+        return module
+
+    def _get(self, role: str) -> Any:
         if role not in self._modules:
             raise BackendError(
                 f"no {role} is configured; name one in config/perception/<name>.yaml, for example\n"
-                f"  {role}: {{backend: {module_names(role)[0]}, model: <folder or model id>}}"
+                f"  {role}: {{backend: {_names(role)[0]}, model: <folder or model id>}}"
             )
         module = self._modules[role]
         if not hasattr(module, "name"):
@@ -94,15 +110,20 @@ class Modules:
         return module
 
 
-def _factory(role: Role, entry: Any, path: Path) -> Callable[[], Any]:
+def _names(role: str) -> tuple[str, ...]:
+    return completer_names() if role == "completion" else module_names(cast(Role, role))
+
+
+def _factory(role: str, entry: Any, path: Path) -> Callable[[], Any]:
     if not isinstance(entry, Mapping) or "backend" not in entry:
         raise InvalidValueError(f"{path}: {role} needs a backend and its settings, got {entry!r:.80}")
     settings = {key: value for key, value in entry.items() if key != "backend"}
-    if entry["backend"] not in module_names(role):
-        raise InvalidValueError(
-            f"{path}: no {role} called '{entry['backend']}'; there is: {', '.join(module_names(role))}"
-        )
-    return lambda: create_module(role, entry["backend"], **settings)
+    name = entry["backend"]
+    if name not in _names(role):
+        raise InvalidValueError(f"{path}: no {role} called '{name}'; there is: {', '.join(_names(role))}")
+    if role == "completion":
+        return lambda: create_completer(name, **settings)
+    return lambda: create_module(cast(Role, role), name, **settings)
 
 
 def _locate(name_or_path: str) -> Path:
