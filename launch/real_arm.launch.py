@@ -11,6 +11,8 @@ def generate_launch_description() -> LaunchDescription:
         robot="panda",
         camera="realsense_d435",
         backend="symbolic",
+        backend_settings="",
+        record_folder="",
         rviz="false",
         dry_run="true",
         velocity_scaling="0.3",

@@ -11,6 +11,8 @@ def generate_launch_description() -> LaunchDescription:
         robot="panda",
         camera="simulation",
         backend="symbolic",
+        backend_settings="",
+        record_folder="",
         gui="false",
         rviz="false",
         dry_run="false",

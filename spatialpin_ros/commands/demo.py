@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spatialpin_ros.commands.common import import_ros
+from spatialpin_ros.commands.reasoner import BackendName, Reasoner, Record, Settings
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.demo.account import Account, make_console
 from spatialpin_ros.demo.flow import RunOptions, run_once
@@ -33,7 +35,7 @@ class Setting:
     ros: bool
     robot: str
     camera: str
-    backend: str
+    reasoner: Reasoner
     gui: bool
     domain: int | None
 
@@ -58,7 +60,9 @@ def demo(
     ] = None,
     robot: Annotated[str, typer.Option(help="config/robots/<name>.yaml or a path.")] = "panda",
     camera: Annotated[str, typer.Option(help="config/cameras/<name>.yaml or a path.")] = "simulation",
-    backend: Annotated[str, typer.Option(help="Reasoning back end.")] = "symbolic",
+    backend: BackendName = "symbolic",
+    settings: Settings = None,
+    record: Record = None,
     domain: Annotated[int | None, typer.Option(help="ROS domain; else a free one.")] = None,
 ) -> None:
     """Random table, look, choose, plan, pick and stack, verify; writes a folder with a page that shows it all.
@@ -68,7 +72,7 @@ def demo(
     account = Account(make_console())
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{stamp}-seed{seed}"
-    setting = Setting(ros, robot, camera, backend, gui, domain)
+    setting = Setting(ros, robot, camera, Reasoner(backend, settings or (), record), gui, domain)
     runs: list[RunRecord] = []
     with _workcell(setting, folder, account) as (cell, logs, is_alive):
         for number in range(repeat):
@@ -95,8 +99,16 @@ def _ros_cell(setting: Setting, folder: Path, account: Account) -> Iterator[Plac
     import_ros()
     from spatialpin_ros.demo.graph import GraphOptions, running_graph
 
+    reasoner = setting.reasoner
     options = GraphOptions(
-        setting.robot, setting.camera, setting.backend, setting.gui, setting.domain, film=True
+        setting.robot,
+        setting.camera,
+        reasoner.backend,
+        setting.gui,
+        setting.domain,
+        film=True,
+        backend_settings=shlex.join(reasoner.settings),
+        record_folder=str(reasoner.record.resolve()) if reasoner.record is not None else "",
     )
     with account.step("nodes") as step:
         graph = running_graph(
@@ -116,7 +128,7 @@ def _local_cell(setting: Setting, account: Account) -> Iterator[Place]:
 
     with account.step("workcell") as step:
         robot, camera = RobotConfig.load(setting.robot), CameraConfig.load(setting.camera)
-        cell = LocalWorkcell(robot, camera, backend=setting.backend, gui=setting.gui)
+        cell = LocalWorkcell(robot, camera, backend=setting.reasoner.create(), gui=setting.gui)
         step.note = f"{robot.name} and camera '{camera.name}' in PyBullet"
     try:
         yield cell, {}, lambda: True

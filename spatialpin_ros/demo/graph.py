@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ class GraphOptions:
     Args:
         robot, camera: names or paths of their YAML files.
         backend: reasoning back end.
+        backend_settings: its settings, name=value words.
+        record_folder: where a language model's calls are kept; empty: nowhere.
         gui: open the simulator's window.
         domain: ROS domain; None takes a free one.
         film: record pictures of the executions.
@@ -36,6 +39,8 @@ class GraphOptions:
     gui: bool = False
     domain: int | None = None
     film: bool = False
+    backend_settings: str = ""
+    record_folder: str = ""
 
 
 def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
@@ -44,7 +49,7 @@ def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
     parameters = {
         "simulator": (robot, camera, f"gui:={str(options.gui).lower()}"),
         "scene": (robot, camera),
-        "reasoner": (robot, f"backend:={options.backend}"),
+        "reasoner": (robot, f"backend:={options.backend}", *_named(options)),
         "planner": (robot,),
         "executor": (robot, "dry_run:=false"),
     }
@@ -56,6 +61,13 @@ def node_commands(options: GraphOptions) -> tuple[NodeCommand, ...]:
         )
         for name, values in parameters.items()
     )
+
+
+def _named(options: GraphOptions) -> Iterator[str]:
+    """The reasoner's texts, in quotes, for ROS reads a parameter's value as YAML."""
+    for name in ("backend_settings", "record_folder"):
+        if value := getattr(options, name):
+            yield f"{name}:={json.dumps(value)}"
 
 
 def _on_its_clock(name: str) -> str:

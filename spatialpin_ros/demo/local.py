@@ -20,7 +20,7 @@ from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import Planner
 from spatialpin_ros.planning.body import BodyPoser
 from spatialpin_ros.planning.robot_model import RobotModel
-from spatialpin_ros.reasoning import Abilities, create_backend
+from spatialpin_ros.reasoning import Abilities, Backend, create_backend
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.simulation import World
 from spatialpin_ros.simulation.adapters import SimulatedArm, SimulatedGripper
@@ -35,7 +35,7 @@ class LocalWorkcell:
 
     Args:
         robot, camera: what stands at the table.
-        backend: name of the reasoning back end.
+        backend: the reasoning back end, or its name.
         gui: open the simulator's window.
         film: record a picture of the execution every IMAGE_GAP_S; costs time.
         seed: of whatever the back end draws.
@@ -46,7 +46,7 @@ class LocalWorkcell:
         robot: RobotConfig,
         camera: CameraConfig,
         *,
-        backend: str = "symbolic",
+        backend: Backend | str = "symbolic",
         gui: bool = False,
         film: bool = True,
         seed: int = 0,
@@ -56,7 +56,7 @@ class LocalWorkcell:
         self._film, self._seed = film, seed
         self._perception = PerceptionOptions(workspace=camera.workspace)
         self._abilities = Abilities.from_robot(robot)
-        self._backend = create_backend(backend)
+        self._backend = create_backend(backend) if isinstance(backend, str) else backend
         self._planner = Planner(robot)
         self._body, self._tracker = BodyPoser(RobotModel(robot)), SceneTracker()
         self._arm = SimulatedArm(self.world, self._record)
@@ -136,4 +136,5 @@ class LocalWorkcell:
             self._image_s = now_s
 
     def close(self) -> None:
+        self._backend.close()
         self.world.close()

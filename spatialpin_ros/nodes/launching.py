@@ -20,6 +20,8 @@ DESCRIPTIONS = {
     "robot": "Name in config/robots, or path of a robot's YAML file.",
     "camera": "Name in config/cameras, or path of a camera's YAML file.",
     "backend": "Reasoning back end.",
+    "backend_settings": "Its settings: name=value words, or the path of a YAML file of them.",
+    "record_folder": "Folder that keeps a language model's prompts, images and replies; empty: nowhere.",
     "dry_run": "Plan and show, and move only once approved. 'false' lets the arm move on request.",
     "velocity_scaling": "Fraction of the planned velocities at which the arm moves.",
     "use_sim_time": "Take the time from /clock, in every node.",
@@ -36,7 +38,7 @@ CHOICES = {
 }
 STAGES = {
     "scene": ("robot", "camera"),
-    "reasoner": ("robot", "backend"),
+    "reasoner": ("robot", "backend", "backend_settings", "record_folder"),
     "planner": ("robot",),
     "executor": ("robot", "dry_run", "velocity_scaling"),
 }
