@@ -14,7 +14,7 @@ import pinocchio as pin
 
 from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.geometry import Pose
-from spatialpin_ros.planning.obstacles import Obstacle, se3
+from spatialpin_ros.planning.obstacles import CAMERA, Obstacle, se3
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.upright import Upright
 
@@ -260,6 +260,17 @@ class CollisionWorld:
             for item in self.obstacles
         ]
         return margins
+
+
+def without_own_camera(
+    robot: RobotModel, obstacles: tuple[Obstacle, ...], start: FloatArray
+) -> tuple[Obstacle, ...]:
+    """Leave out the camera when it is where the arm is: it is mounted on the arm then, and moves with it."""
+    width_m = robot.config.gripper.max_width_m
+    contacts = CollisionWorld(robot, obstacles, width_m=width_m, padding_m=0.0).contacts(start)
+    if not any(CAMERA in pair for pair in contacts):
+        return obstacles
+    return tuple(item for item in obstacles if item.name != CAMERA)
 
 
 def densify(waypoints: FloatArray, step_rad: float) -> FloatArray:

@@ -18,12 +18,13 @@ from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.plan import Alternative, CandidateFailure, FailureReason, Plan, PlanFailure, PlanStage
 from spatialpin_ros.planning.alternatives import ranked_below
 from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest
-from spatialpin_ros.planning.collision_world import CollisionWorld
+from spatialpin_ros.planning.collision_world import CollisionWorld, without_own_camera
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
 from spatialpin_ros.planning.motions import MotionMaker
-from spatialpin_ros.planning.obstacles import CAMERA, Obstacle, scene_obstacles
+from spatialpin_ros.planning.obstacles import Obstacle, scene_obstacles
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import NoPlace, PlacePose, place_in_area, place_on_object
+from spatialpin_ros.planning.revalidation import PlanConflict, Revalidation
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.rrt_star import PathResult
 from spatialpin_ros.scene import Scene, SceneObject
@@ -57,6 +58,28 @@ class Planner:
     ) -> None:
         self.robot = RobotModel(robot, urdf)
         self.fixtures = fixtures
+
+    def revalidate(
+        self,
+        plan: Plan,
+        scene: Scene,
+        *,
+        held: SceneObject | None = None,
+        from_stage: int = 0,
+        from_time_s: float = 0.0,
+    ) -> PlanConflict | None:
+        """Check the rest of a plan against a scene that has changed since; takes some 30 ms.
+
+        Args:
+            held: the object in the hand, when the scene lacks it.
+            from_stage, from_time_s: how far the plan has been carried out: index of a stage, time in it [s].
+
+        Returns:
+            The first stage that would touch something or find an object gone, or None when the plan still holds.
+        """
+        return Revalidation(
+            self.robot, scene, held, from_stage, from_time_s, fixtures=self.fixtures
+        ).conflict(plan)
 
     def plan(
         self, scene: Scene, task: Task, start: FloatArray, options: PlanOptions | None = None
@@ -99,7 +122,6 @@ class _Job:
     options: PlanOptions
     fixtures: tuple[Obstacle, ...]
     began: float
-    camera_on_arm: bool = False
     stages: list[PlanStage] = field(default_factory=list)
     grasps: dict[str, Pose] = field(default_factory=dict)
     ends: dict[str, Pose] = field(default_factory=dict)
@@ -109,13 +131,8 @@ class _Job:
     def run(self) -> Plan:
         self._check_names()
         rng = np.random.default_rng(self.options.seed)
-        obstacles = self._obstacles()
         width = self.robot.config.gripper.max_width_m
-        world = CollisionWorld(self.robot, obstacles, width_m=width, padding_m=self.options.padding_m)
-        if any(CAMERA in pair for pair in world.derive(padding_m=0.0).contacts(self.start)):
-            # The camera is where the arm is: it is mounted on the arm, and moves with it.
-            self.camera_on_arm = True
-            world = world.derive(obstacles=self._obstacles())
+        world = CollisionWorld(self.robot, self._obstacles(), width_m=width, padding_m=self.options.padding_m)
         motions = MotionMaker(self.robot, self.options)
         self._check_start(world)
         here = self.start
@@ -211,7 +228,7 @@ class _Job:
         found = scene_obstacles(
             self.scene, self.robot.config.workspace, fixtures=self.fixtures, clear_of=clear_of
         )
-        return tuple(item for item in found if not (self.camera_on_arm and item.name == CAMERA))
+        return without_own_camera(self.robot, found, self.start)
 
     def _put_down(self, object_id: str, place: TaskStep, pose: PlacePose) -> None:
         self.ends[object_id] = pose.object_pose

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.plan import Plan, PlanStage, Trajectory
+from spatialpin_ros.plan import Plan, Trajectory
 from spatialpin_ros.planning.bullet_world import BulletWorld, Overlap
 from spatialpin_ros.planning.robot_model import RobotModel
+from spatialpin_ros.planning.walk import Moving, motions
 from spatialpin_ros.scene import Scene
 
 _SCREEN_M = 0.0005
@@ -42,7 +43,9 @@ def resample(trajectory: Trajectory, step_s: float = 0.002) -> Trajectory:
 
     That is what ros2_control's joint_trajectory_controller follows between the points that it is sent.
     """
-    times: FloatArray = step_s * np.arange(int(np.ceil(trajectory.duration_s / step_s - 1e-6)) + 1, dtype=float)
+    times: FloatArray = step_s * np.arange(
+        int(np.ceil(trajectory.duration_s / step_s - 1e-6)) + 1, dtype=float
+    )
     times[-1] = trajectory.duration_s
     index = np.clip(np.searchsorted(trajectory.times, times, side="right") - 1, 0, len(trajectory.times) - 2)
     span = np.diff(trajectory.times)[index][:, None]
@@ -95,51 +98,28 @@ def recheck(
     overlap by more than the tolerance, which covers PyBullet's collision margins.
     """
     found: list[Overlap] = []
-    width = robot.config.gripper.max_width_m
     with BulletWorld(robot, scene) as world:
-        for stage in plan.stages:
-            if stage.trajectory is None:
-                width = _width_after(plan, stage.name, stage.gripper_width_m or 0.0, stage.step_index, scene)
-                continue
-            worst = _follow(world, plan, stage, stage.trajectory, width, step_s)
+        for moving in motions(plan, scene, robot.config.gripper.max_width_m):
+            worst = _follow(world, plan, moving, step_s)
             if worst.depth_m > tolerance_m:
                 found.append(worst)
     return found
 
 
-def _follow(
-    world: BulletWorld, plan: Plan, stage: PlanStage, trajectory: Trajectory, width_m: float, step_s: float
-) -> Overlap:
+def _follow(world: BulletWorld, plan: Plan, moving: Moving, step_s: float) -> Overlap:
     """The deepest overlap of one motion; what a collision step suspects is measured by exact distances."""
-    allowed = _touching(world.scene, plan, stage.name, stage.step_index)
-    world.check_only(stage.holding, allowed)
-    tip_T_object = plan.object_T_tcp[stage.holding].inverse() if stage.holding else None
+    held = moving.stage.holding
+    world.check_only(held, moving.allowed)
+    tip_T_object = plan.object_T_tcp[held].inverse() if held else None
     worst = Overlap("", "", -1.0)
-    fine = resample(trajectory, step_s)
+    fine = resample(moving.trajectory, step_s)
     for time_s, q in zip(fine.times, fine.positions, strict=True):
-        world.place_arm(q, width_m)
+        world.place_arm(q, moving.width_m)
         if tip_T_object is not None:
-            world.place_body(stage.holding, world.tip() @ tip_T_object)
+            world.place_body(held, world.tip() @ tip_T_object)
         if world.overlaps(_SCREEN_M):
-            overlap = world.least_distance(stage.holding, allowed)
+            overlap = world.least_distance(held, moving.allowed)
             if overlap.depth_m > worst.depth_m:
-                worst = Overlap(overlap.first, overlap.second, overlap.depth_m, stage.name, float(time_s))
+                name = moving.stage.name
+                worst = Overlap(overlap.first, overlap.second, overlap.depth_m, name, float(time_s))
     return worst
-
-
-def _width_after(plan: Plan, name: str, width_m: float, step_index: int, scene: Scene) -> float:
-    """Opening of the hand after a gripper stage: closed on an object, it is the object's width."""
-    if name != "grasp":
-        return width_m
-    held = plan.task.steps[step_index].object_id
-    closing = plan.object_T_tcp[held].axes[:, 1]
-    return float(np.abs(closing) @ scene.object(held).size)
-
-
-def _touching(scene: Scene, plan: Plan, name: str, step_index: int) -> list[tuple[str, str]]:
-    step = plan.task.steps[step_index]
-    if name == "lift":
-        return [(step.object_id, scene.object(step.object_id).supported_by)]
-    if name == "place":
-        return [(step.object_id, step.target_id)]
-    return []
