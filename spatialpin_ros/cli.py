@@ -25,6 +25,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     capture: (
         "capture --color c.png --depth d.png --intrinsics k.json -o scene.json",
+        'capture --color photo.jpg --name "red cube" --name mug',
         "capture --live --image seen.png",
     ),
     propose: ("propose scene.json -o tasks.json", "propose --live --why"),

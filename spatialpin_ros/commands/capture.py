@@ -14,6 +14,7 @@ from rich.text import Text
 
 from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.commands.common import STDIN, connect, write_json
+from spatialpin_ros.commands.perceive import Captured, perceive_color, perceive_depth
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.errors import InvalidValueError
@@ -54,12 +55,25 @@ def capture(
     image: Annotated[
         Path | None, typer.Option(help="Also write the colour image with labelled objects.")
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="An object to look for with learned modules; repeat it. Needed without --depth."),
+    ] = None,
+    modules: Annotated[
+        str, typer.Option(help="config/perception/<name>.yaml or a path: the learned modules.")
+    ] = "learned",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE: align a mesh (STL, OBJ, PLY, GLB, in metres) to an object; repeat it."),
+    ] = None,
 ) -> None:
-    """Rebuild the scene from one RGB-D image, from files or live, and write it as JSON."""
+    """Rebuild the scene from an RGB-D image, or from a colour image alone, and write it as JSON."""
     if live:
         scene, picture = _live()
+        notes: tuple[str, ...] = ()
     else:
-        scene, picture = _from_files(color, depth, intrinsics, pose, camera)
+        captured = _from_files(color, depth, intrinsics, pose, camera, name or [], modules, model or [])
+        scene, picture, notes = captured.scene, captured.picture, captured.notes
     write_json(out, scene.to_dict())
     if image is not None and picture is not None:
         from spatialpin_ros.report.images import labelled, png
@@ -67,6 +81,8 @@ def capture(
         write_atomically(image, png(labelled(picture, scene)))
     if out != STDIN:
         show_scene(scene)
+        for note in notes:
+            make_console().print(Text(f"note: {note}", "yellow"))
         make_console().print(
             f"written to {out}" + (f" and {image}" if image is not None else ""), soft_wrap=True
         )
@@ -81,17 +97,32 @@ def _live() -> tuple[Scene, UInt8Array | None]:
 
 
 def _from_files(
-    color: Path | None, depth: Path | None, intrinsics: Path | None, pose: Path | None, camera: str
-) -> tuple[Scene, UInt8Array]:
-    if color is None or depth is None or intrinsics is None:
-        raise typer.BadParameter("give --color, --depth and --intrinsics, or --live")
-    from spatialpin_ros.perception import PerceptionOptions, reconstruct
+    color: Path | None,
+    depth: Path | None,
+    intrinsics: Path | None,
+    pose: Path | None,
+    camera: str,
+    names: list[str],
+    modules: str,
+    models: list[str],
+) -> Captured:
+    if color is None or (depth is None and not names):
+        raise typer.BadParameter("give --color with --depth and --intrinsics, --color with --name, or --live")
+    given = read_pose(pose) if pose is not None else None
+    config = CameraConfig.load(camera)
+    if depth is None:
+        if models:
+            raise typer.BadParameter("--model needs measured depth: give --depth")
+        # The configured pose is that of a certain camera, not of whoever took this picture.
+        workspace = config.workspace if given is not None else None
+        return perceive_color(color, intrinsics, given, workspace, names, modules)
+    if intrinsics is None:
+        raise typer.BadParameter("--depth needs --intrinsics, the camera it was measured with")
     from spatialpin_ros.perception.files import frame_from_files
 
-    config = CameraConfig.load(camera)
-    base_T_camera = read_pose(pose) if pose is not None else config.base_T_camera
-    frame = frame_from_files(color, depth, intrinsics, base_T_camera)
-    return reconstruct(frame, PerceptionOptions(workspace=config.workspace)), frame.color
+    frame = frame_from_files(color, depth, intrinsics, given or config.base_T_camera)
+    chosen = modules if names else "geometric"
+    return perceive_depth(frame, config.workspace, names, chosen, models)
 
 
 def read_pose(path: Path) -> Pose:
