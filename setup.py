@@ -20,6 +20,8 @@ EXTRAS = {
 }
 # Networks of perception: large, never needed by the demo. No torchvision: its CPU build does not fit torch's.
 LEARNED = ["torch>=2.4", "transformers>=5.0,<6"]
+# A vision-language model that runs in this process.
+LOCAL = [*LEARNED, *EXTRAS["vlm"], "llguidance>=1.3", "pillow>=10.0"]
 TEST = ["hypothesis>=6.100", "mypy>=1.11", "pytest>=8.0", "pytest-timeout>=2.3", "ruff>=0.6", "types-PyYAML"]
 
 
@@ -56,6 +58,7 @@ setup(
         **EXTRAS,
         "all": sorted({item for items in EXTRAS.values() for item in items}),
         "learned": LEARNED,
+        "local": LOCAL,
         "test": TEST,
     },
     zip_safe=False,

@@ -24,6 +24,11 @@ class _Entry:
 _BACKENDS = {
     "symbolic": _Entry("spatialpin_ros.reasoning.backends.symbolic"),
     "openai": _Entry("spatialpin_ros.reasoning.backends.openai", ("httpx", "jinja2", "jsonschema"), "vlm"),
+    "transformers": _Entry(
+        "spatialpin_ros.reasoning.backends.transformers",
+        ("torch", "transformers", "llguidance", "PIL", "jinja2", "jsonschema"),
+        "local",
+    ),
     "replay": _Entry("spatialpin_ros.reasoning.backends.replay", ("jinja2", "jsonschema"), "vlm"),
 }
 

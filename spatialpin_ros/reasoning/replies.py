@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -31,13 +32,24 @@ def parse_reply(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _finite(text: str) -> float:
+    """Read a number; JSON's 1e999 would become infinite, and Python reads NaN and Infinity too."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def _extract(text: str) -> Any:
     """The first JSON object in the text, alone, in a code fence or amid other words."""
     failure = f"no JSON object in {text[:80]!r}"
     for i, brace in enumerate(re.finditer(r"\{", text)):
         try:
-            return json.JSONDecoder().raw_decode(text, brace.start())[0]
-        except json.JSONDecodeError as error:
+            return _DECODER.raw_decode(text, brace.start())[0]
+        except ValueError as error:
             failure = f"not valid JSON: {error}" if i == 0 else failure
     raise ReplyFormatError(f"the reply cannot be read: {failure}", text)
 
@@ -51,7 +63,7 @@ def _coerce(value: Any, schema: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [_coerce(each, schema.get("items", {})) for each in value]
     numeric = "string" not in kinds and ("number" in kinds or "integer" in kinds)
-    if numeric and isinstance(value, str) and _NUMBER.fullmatch(value):
+    if numeric and isinstance(value, str) and _NUMBER.fullmatch(value) and math.isfinite(float(value)):
         number = float(value)
         return int(number) if number.is_integer() and "number" not in kinds else number
     return value
