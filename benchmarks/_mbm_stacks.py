@@ -194,9 +194,10 @@ class BulletChecker:
         inside = (q >= self.robot.lower - 1e-6).all() and (q <= self.robot.upper + 1e-6).all()
         return bool(inside) and not self._touches(q)
 
-    def motion(self, start: FloatArray, end: FloatArray) -> bool:
+    def motion(self, start: FloatArray, end: FloatArray, *, start_is_free: bool = False) -> bool:
         steps = max(1, int(np.ceil(np.linalg.norm(end - start) / STEP_RAD)))
-        return all(self.valid(start + (end - start) * k / steps) for k in range(steps, 0, -1))
+        last = 1 if start_is_free else 0
+        return all(self.valid(start + (end - start) * k / steps) for k in range(steps, last - 1, -1))
 
     def close(self) -> None:
         pybullet.disconnect(self._client)
