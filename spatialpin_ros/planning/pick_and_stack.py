@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From Scene and Task to Plan: every stage of every pick and place, timed and checked, or the typed reason why not."""
+"""One pick and, usually, the place that follows: candidates in order, the stages of the first that works throughout."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -12,242 +10,25 @@ from typing import Any
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.config import RobotConfig
-from spatialpin_ros.errors import InvalidValueError, UnknownNameError
-from spatialpin_ros.geometry import OrientedBox, Pose
-from spatialpin_ros.plan import Alternative, CandidateFailure, FailureReason, Plan, PlanFailure, PlanStage
+from spatialpin_ros.plan import Alternative, FailureReason, PlanStage
 from spatialpin_ros.planning.alternatives import ranked_below
 from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest
-from spatialpin_ros.planning.collision_world import CollisionWorld, without_own_camera
+from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
+from spatialpin_ros.planning.job import Failed, Job
 from spatialpin_ros.planning.motions import MotionMaker
-from spatialpin_ros.planning.obstacles import Obstacle, scene_obstacles
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import NoPlace, PlacePose, place_in_area, place_on_object
-from spatialpin_ros.planning.revalidation import PlanConflict, Revalidation
-from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.rrt_star import PathResult
-from spatialpin_ros.scene import Scene, SceneObject
-from spatialpin_ros.task import Task, TaskStep
-
-
-class _Failed(Exception):
-    """Ends the planning of a task; carries what becomes the PlanFailure."""
-
-    def __init__(
-        self, reason: FailureReason, stage: str, message: str, candidates: tuple[CandidateFailure, ...] = ()
-    ) -> None:
-        super().__init__(message)
-        self.reason, self.stage, self.message, self.candidates = reason, stage, message, candidates
-
-
-class Planner:
-    """Plans tasks for one arm; building it takes about 0.1 s, so keep it.
-
-    Args:
-        robot: of the arm.
-        urdf: XML text; by default the file that `robot.urdf` names.
-        fixtures: further bodies that are always there, such as a camera mast.
-
-    Raises:
-        InvalidValueError: when the URDF is broken or does not fit the config.
-    """
-
-    def __init__(
-        self, robot: RobotConfig, urdf: str | None = None, fixtures: tuple[Obstacle, ...] = ()
-    ) -> None:
-        self.robot = RobotModel(robot, urdf)
-        self.fixtures = fixtures
-
-    def revalidate(
-        self,
-        plan: Plan,
-        scene: Scene,
-        *,
-        held: SceneObject | None = None,
-        from_stage: int = 0,
-        from_time_s: float = 0.0,
-    ) -> PlanConflict | None:
-        """Check the rest of a plan against a scene that has changed since; takes some 30 ms.
-
-        Args:
-            held: the object in the hand, when the scene lacks it.
-            from_stage, from_time_s: how far the plan has been carried out: index of a stage, time in it [s].
-
-        Returns:
-            The first stage that would touch something or find an object gone, or None when the plan still holds.
-        """
-        return Revalidation(
-            self.robot, scene, held, from_stage, from_time_s, fixtures=self.fixtures
-        ).conflict(plan)
-
-    def plan(
-        self, scene: Scene, task: Task, start: FloatArray, options: PlanOptions | None = None
-    ) -> Plan | PlanFailure:
-        """Plan all stages of a task.
-
-        Args:
-            scene: what is on the table.
-            task: picks and places, in order.
-            start: (D,) joint positions the arm is at.
-
-        Returns:
-            A plan whose every sample has been checked, or why there is none.
-
-        Raises:
-            InvalidValueError: when `start` does not have one finite value per joint.
-        """
-        began = time.perf_counter()
-        start = np.array(start, dtype=np.float64)
-        if start.shape != (self.robot.dimension,) or not np.isfinite(start).all():
-            raise InvalidValueError(
-                f"start: expected {self.robot.dimension} finite joint positions, got {start!r:.80}"
-            )
-        job = _Job(self.robot, scene, task, start, options or PlanOptions(), self.fixtures, began)
-        try:
-            return job.run()
-        except _Failed as failed:
-            elapsed = time.perf_counter() - began
-            return PlanFailure(failed.reason, failed.stage, failed.message, failed.candidates, elapsed)
+from spatialpin_ros.scene import SceneObject
+from spatialpin_ros.task import TaskStep
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
-    """One call of Planner.plan: where the arm and the objects are as the plan grows."""
-
-    robot: RobotModel
-    scene: Scene
-    task: Task
-    start: FloatArray
-    options: PlanOptions
-    fixtures: tuple[Obstacle, ...]
-    began: float
-    stages: list[PlanStage] = field(default_factory=list)
-    grasps: dict[str, Pose] = field(default_factory=dict)
-    ends: dict[str, Pose] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-    alternatives: list[Alternative] = field(default_factory=list)
-
-    def run(self) -> Plan:
-        self._check_names()
-        rng = np.random.default_rng(self.options.seed)
-        width = self.robot.config.gripper.max_width_m
-        world = CollisionWorld(self.robot, self._obstacles(), width_m=width, padding_m=self.options.padding_m)
-        motions = MotionMaker(self.robot, self.options)
-        self._check_start(world)
-        here = self.start
-        steps, index = self.task.steps, 0
-        while index < len(steps):
-            pick = steps[index]
-            place = steps[index + 1] if index + 1 < len(steps) else None
-            last = index + 2 >= len(steps)
-            pair = _Pair(self, world, motions, rng, pick, place, index, here, home=last and place is not None)
-            stages, here, candidate = pair.plan()
-            self.stages += stages
-            self.grasps[pick.object_id] = candidate.grasp.object_T_tcp
-            self.alternatives += pair.alternatives
-            self.count("candidates", pair.tried)
-            if candidate.place is not None and place is not None:
-                self._put_down(pick.object_id, place, candidate.place)
-                world = world.derive(obstacles=self._obstacles())
-            index += 2
-        return self._plan(world)
-
-    def count(self, metric: str, amount: float) -> None:
-        """Add to a metric."""
-        self.metrics[metric] = self.metrics.get(metric, 0.0) + amount
-
-    def stopped(self) -> bool:
-        return self.options.cancelled() or time.perf_counter() - self.began > self.options.time_limit_s
-
-    def check_time(self, stage: str, candidates: Callable[[], tuple[CandidateFailure, ...]] = tuple) -> None:
-        """Raise _Failed when the caller has cancelled or the time is up."""
-        if self.options.cancelled():
-            raise _Failed("cancelled", stage, "planning was cancelled", candidates())
-        if time.perf_counter() - self.began > self.options.time_limit_s:
-            raise _Failed(
-                "timeout",
-                stage,
-                f"no plan within {self.options.time_limit_s:.1f} s; allow more time or simplify the task",
-                candidates(),
-            )
-
-    def _plan(self, world: CollisionWorld) -> Plan:
-        self.metrics["checked_states"] = float(world.counters.states)
-        self.metrics["checked_edges"] = float(world.counters.edges)
-        self.metrics["planning_s"] = time.perf_counter() - self.began
-        self.metrics["duration_s"] = sum(stage.duration_s for stage in self.stages)
-        return Plan(
-            task=self.task,
-            stages=tuple(self.stages),
-            joint_names=self.robot.joint_names,
-            base_frame=self.robot.config.base_frame,
-            tip_frame=self.robot.config.tip_frame,
-            object_T_tcp=self.grasps,
-            expected_poses=self.ends,
-            scene_stamp_s=self.scene.stamp_s,
-            metrics=self.metrics,
-            alternatives=tuple(self.alternatives),
-        )
-
-    def _check_names(self) -> None:
-        surfaces = {surface.name for surface in self.scene.supports}
-        for step in self.task.steps:
-            try:
-                self.scene.object(step.object_id)
-                if step.action == "place_on":
-                    self.scene.object(step.target_id)
-            except UnknownNameError as error:
-                raise _Failed("unknown_object", "", str(error)) from error
-            if step.action == "place_in_area" and step.target_id not in surfaces:
-                raise _Failed(
-                    "unknown_object",
-                    "",
-                    f"no support called '{step.target_id}'; there is: {', '.join(sorted(surfaces))}",
-                )
-
-    def _check_start(self, world: CollisionWorld) -> None:
-        violation = self.robot.limit_violation(self.start)
-        if violation:
-            raise _Failed(
-                "start_out_of_limits",
-                "",
-                f"the arm starts outside its limits: {violation}; move it back by hand",
-            )
-        bare = world.derive(padding_m=0.0)
-        if not bare.valid(self.start):
-            raise _Failed(
-                "start_in_collision",
-                "",
-                f"the arm starts in collision: {bare.explain(self.start)}; move it free first",
-            )
-
-    def _obstacles(self) -> tuple[Obstacle, ...]:
-        moved = {step.object_id for step in self.task.steps} | {step.target_id for step in self.task.steps}
-        clear_of = tuple(item.box for item in self.scene.objects if item.id in moved)
-        found = scene_obstacles(
-            self.scene, self.robot.config.workspace, fixtures=self.fixtures, clear_of=clear_of
-        )
-        return without_own_camera(self.robot, found, self.start)
-
-    def _put_down(self, object_id: str, place: TaskStep, pose: PlacePose) -> None:
-        self.ends[object_id] = pose.object_pose
-        objects = tuple(
-            replace(
-                item, box=OrientedBox(pose.object_pose, item.size), supported_by=place.target_id, mesh=None
-            )
-            if item.id == object_id
-            else item
-            for item in self.scene.objects
-        )
-        self.scene = replace(self.scene, objects=objects)
-
-
-@dataclass(slots=True, eq=False)
-class _Pair:
+class PickAndPlace:
     """One pick and, usually, the place that follows."""
 
-    job: _Job
+    job: Job
     world: CollisionWorld
     motions: MotionMaker
     rng: np.random.Generator
@@ -267,7 +48,7 @@ class _Pair:
         item = scene.object(self.pick.object_id)
         carried = scene.carried_by(item.id)
         if carried:
-            raise _Failed(
+            raise Failed(
                 "no_grasp",
                 "grasp",
                 f"{item.name} carries {', '.join(o.name for o in carried)}; move that first",
@@ -317,7 +98,7 @@ class _Pair:
             target = scene.object(place.target_id)
             on_top = [other.name for other in scene.carried_by(target.id) if other.id != item.id]
             if on_top:
-                raise _Failed(
+                raise Failed(
                     "no_free_place",
                     "place",
                     f"{target.name} already carries {', '.join(on_top)}; clear it first or choose another target",
@@ -328,7 +109,7 @@ class _Pair:
             area = place.area if place.area is not None else support.outline_base[:, :2]
             found = place_in_area(item, scene, support, area, options.place, self.rng)
         if isinstance(found, NoPlace):
-            raise _Failed(found.reason, "place", found.detail)
+            raise Failed(found.reason, "place", found.detail)
         return found
 
     def _stages(
@@ -427,25 +208,25 @@ class _Pair:
         named = {item.id: item.name for item in self.job.scene.objects}
         return named.get(support, support)
 
-    def _no_grasp(self, item: SceneObject, options: PlanOptions) -> _Failed:
+    def _no_grasp(self, item: SceneObject, options: PlanOptions) -> Failed:
         widest = widest_graspable(self.job.robot, options.grasp) * 1000
         widths = " and ".join(f"{width * 1000:.0f}" for width in widths_across(item))
-        return _Failed(
+        return Failed(
             "no_grasp", "grasp",
             f"{item.name} cannot be grasped: it is {widths} mm across and {item.box.height * 1000:.0f} mm high, the "
             f"gripper takes up to {widest:.0f} mm; choose a narrower object",
         )  # fmt: skip
 
-    def _failure(self, item: SceneObject) -> _Failed:
+    def _failure(self, item: SceneObject) -> Failed:
         items = self.failures.listed()
         worst = furthest(items)
         if worst is None:
-            return _Failed("no_grasp", "grasp", f"no way to grasp {item.name} was found", items)
+            return Failed("no_grasp", "grasp", f"no way to grasp {item.name} was found", items)
         reason: FailureReason = worst.reason
         if reason == "goal_in_collision":
             reason = "no_free_place" if worst.stage in ("place", "retreat") else "no_grasp"
         advice = _ADVICE.get(reason, "move what is in the way, or choose another object or target")
-        return _Failed(
+        return Failed(
             reason,
             worst.stage,
             f"{item.name}: {worst.stage} fails for all {len(items)} tries, mostly: {worst.detail}; {advice}",

@@ -20,16 +20,18 @@ from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.errors import BackendError, SpatialPinError
 from spatialpin_ros.plan import FailureReason, Plan, PlanFailure
 from spatialpin_ros.planning.options import PlanOptions
+from spatialpin_ros.planning.revalidation import PlanConflict
 from spatialpin_ros.planning.rrt_star import never
-from spatialpin_ros.scene import Scene
+from spatialpin_ros.scene import Scene, SceneObject
 from spatialpin_ros.task import Task
 
 _POLL_S = 0.02
 _START_LIMIT_S = 60.0
+_REVALIDATION_LIMIT_S = 5.0
 
 
 class PlanningWorker:
-    """`Planner.plan` in another process.
+    """`Planner.plan` and `Planner.revalidate` in another process.
 
     The process starts at once, in the background; a plan asked for before it is ready waits for it.
 
@@ -69,15 +71,34 @@ class PlanningWorker:
             SpatialPinError: what Planner raised, such as InvalidValueError for a broken URDF.
         """
         options = options or PlanOptions()
-        request = (scene, task, np.asarray(start, dtype=np.float64), replace(options, cancelled=never))
-        with self._lock:
-            if self._closed:
-                raise BackendError("the planning worker is closed; make a new one")
-            began = time.monotonic()
-            process = self._running()
-            if not self._await_ready(process, cancel):
-                return _failure("cancelled", "planning was cancelled", began)
-            return self._exchange(process, request, options.time_limit_s, cancel)
+        positions = np.asarray(start, dtype=np.float64)
+        request = ("plan", scene, task, positions, replace(options, cancelled=never))
+        answer = self._ask(request, options.time_limit_s, cancel)
+        if not isinstance(answer, Plan | PlanFailure):
+            raise BackendError(f"the planning process answered with a {type(answer).__name__}")
+        return answer
+
+    def revalidate(
+        self,
+        plan: Plan,
+        scene: Scene,
+        *,
+        held: SceneObject | None = None,
+        from_stage: int = 0,
+        from_time_s: float = 0.0,
+    ) -> PlanConflict | None:
+        """Check the rest of a plan in a changed scene as Planner.revalidate does; waits for a plan being made.
+
+        Raises:
+            BackendError: when the worker is closed, cannot start or did not answer.
+        """
+        keywords = {"held": held, "from_stage": from_stage, "from_time_s": from_time_s}
+        answer = self._ask(("revalidate", plan, scene, keywords), _REVALIDATION_LIMIT_S, None)
+        if isinstance(answer, PlanFailure):
+            raise BackendError(f"the plan could not be checked again: {answer.message}")
+        if not isinstance(answer, PlanConflict | None):
+            raise BackendError(f"the planning process answered with a {type(answer).__name__}")
+        return answer
 
     def close(self) -> None:
         """End the process; safe to call more than once and while a plan is running, which then fails."""
@@ -91,6 +112,17 @@ class PlanningWorker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ask(self, request: tuple[Any, ...], limit_s: float, cancel: threading.Event | None) -> Any:
+        """The process's answer, or the PlanFailure that tells why there is none."""
+        with self._lock:
+            if self._closed:
+                raise BackendError("the planning worker is closed; make a new one")
+            began = time.monotonic()
+            process = self._running()
+            if not self._await_ready(process, cancel):
+                return _failure("cancelled", "planning was cancelled", began)
+            return self._exchange(process, request, limit_s, cancel)
 
     def _running(self) -> _Process:
         if self._process is None or not self._process.alive:
@@ -125,7 +157,7 @@ class PlanningWorker:
 
     def _exchange(
         self, process: _Process, request: Any, limit_s: float, cancel: threading.Event | None
-    ) -> Plan | PlanFailure:
+    ) -> Any:
         began = time.monotonic()
         deadline, reason = began + limit_s + self._kill_after_s, "timeout"
         try:
@@ -153,8 +185,6 @@ class PlanningWorker:
         process.rearm()
         if isinstance(answer, SpatialPinError):
             raise answer
-        if not isinstance(answer, Plan | PlanFailure):
-            raise BackendError(f"the planning process answered with a {type(answer).__name__}")
         return answer
 
 

@@ -9,9 +9,10 @@ import sys
 import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from spatialpin_ros.errors import SpatialPinError
-from spatialpin_ros.planning.pick_and_stack import Planner
+from spatialpin_ros.planning.planner import Planner
 
 
 class _Cancelled:
@@ -46,11 +47,20 @@ def _serve(ask: Connection, answer: Connection, cancelled: _Cancelled) -> None:
         if request == "forget cancel":
             cancelled.forget()
             continue
-        scene, task, start, options = request
         try:
-            answer.send(planner.plan(scene, task, start, replace(options, cancelled=cancelled)))
+            answer.send(_answer(planner, request, cancelled))
         except SpatialPinError as error:
             answer.send(error)
+
+
+def _answer(planner: Planner, request: tuple[Any, ...], cancelled: _Cancelled) -> Any:
+    """Do what a request names: ("plan", scene, task, start, options) or ("revalidate", plan, scene, keywords)."""
+    kind, *values = request
+    if kind == "revalidate":
+        plan, scene, keywords = values
+        return planner.revalidate(plan, scene, **keywords)
+    scene, task, start, options = values
+    return planner.plan(scene, task, start, replace(options, cancelled=cancelled))
 
 
 def _main() -> None:

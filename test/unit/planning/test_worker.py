@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,18 @@ def test_the_worker_plans_what_the_planner_plans(
     assert isinstance(here, Plan)
     assert np.allclose(there.waypoints, here.waypoints)
     assert worker.process_id not in (None, os.getpid())
+
+
+def test_a_plan_is_checked_again_there(
+    worker: PlanningWorker, planner: Planner, scene: Scene, stack: Callable
+) -> None:
+    plan = worker.plan(scene, stack("o0", "o1"), CONFIG.home, OPTIONS)
+    assert isinstance(plan, Plan)
+    assert worker.revalidate(plan, scene) is None
+    gone = replace(scene, objects=scene.objects[1:])
+    there, here = worker.revalidate(plan, gone, from_stage=1), planner.revalidate(plan, gone, from_stage=1)
+    assert there is not None
+    assert there == here
 
 
 def test_failures_and_errors_come_through(worker: PlanningWorker, scene: Scene, stack: Callable) -> None:
