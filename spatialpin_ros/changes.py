@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from spatialpin_ros.scene import Scene, SceneObject
 MOVED_M = 0.015
 TURNED_RAD = float(np.deg2rad(8.0))
 # Between two looks anything may have moved anywhere, so place says little and kind says more than for an arm's task.
-MATCHING = MatchOptions(color_scale=0.08, size_scale_m=0.010, max_position_cost=1.2, shape_cost=1.5, max_cost=3.6)
+MATCHING = MatchOptions(color_scale=0.08, size_scale_m=0.010, max_position_cost=1.2, shape_cost=1.5, max_cost=3.2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,10 @@ class Changes:
     appeared: tuple[SceneObject, ...]
     vanished: tuple[SceneObject, ...]
 
+    def __bool__(self) -> bool:
+        """Whether anything moved, turned, appeared or vanished."""
+        return bool(self.appeared or self.vanished or self.moved or self.turned)
+
     @property
     def moved(self) -> tuple[Change, ...]:
         return tuple(change for change in self.kept if change.moved)
@@ -71,6 +76,27 @@ def compare(before: Scene, after: Scene, options: MatchOptions = MATCHING) -> Ch
         tuple(item for item in after.objects if item.id not in seen),
         tuple(item for item in before.objects if item.id not in found),
     )
+
+
+class SceneHistory:
+    """Remembers how a table looked, so that "what moved?" has something to compare with.
+
+    Args:
+        most: scenes kept; the oldest is forgotten first.
+    """
+
+    def __init__(self, most: int = 16) -> None:
+        self._scenes: deque[Scene] = deque(maxlen=most)
+
+    def remember(self, scene: Scene) -> None:
+        """Keep a scene, unless nothing changed since the newest one."""
+        if not self._scenes or compare(self._scenes[-1], scene):
+            self._scenes.append(scene)
+
+    def before(self, scene: Scene) -> Scene | None:
+        """The newest remembered scene that differs, else the oldest; None when nothing is remembered."""
+        different = (earlier for earlier in reversed(self._scenes) if compare(earlier, scene))
+        return next(different, self._scenes[0] if self._scenes else None)
 
 
 def _turn(before: SceneObject, after: SceneObject) -> float | None:

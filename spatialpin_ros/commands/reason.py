@@ -93,11 +93,16 @@ def ask(
     settings: Settings = None,
     record: Record = None,
     photo: Photo = None,
+    before: Annotated[
+        Path | None, typer.Option("--before", help="Earlier scene, for questions about what changed.")
+    ] = None,
 ) -> None:
-    """Answer a spatial question about a scene: distances, sizes, directions, counts, what is on what."""
+    """Answer a spatial question about a scene: distances, sizes, directions, angles, counts, what is on what, changes."""
     either(scene, live)
     reasoner = Reasoner(backend, settings or (), record, photo).here(live)
-    answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner)
+    if live and before is not None:
+        raise typer.BadParameter("--before goes with a scene file; the running graph remembers earlier scenes itself")
+    answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner, before)
     console = make_console()
     console.print(Text(answer.text, "bold"))
     if answer.program:
@@ -106,9 +111,10 @@ def ask(
         )
 
 
-def _ask_local(question: str, scene: Path, reasoner: Reasoner) -> Answered:
+def _ask_local(question: str, scene: Path, reasoner: Reasoner, before: Path | None = None) -> Answered:
     seen = read_scene(scene)
-    found = reasoner.create().answer(seen, question, reasoner.frame(seen))
+    earlier = read_scene(before) if before is not None else None
+    found = reasoner.create().answer(seen, question, reasoner.frame(seen), earlier)
     return Answered(found.text, found.value, found.unit, tuple(found.object_ids), found.program, found.frame)
 
 

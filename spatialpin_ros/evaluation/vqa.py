@@ -103,7 +103,7 @@ def ask(backend: Backend, question: Question, seen: Perceived) -> Scored:
     started = time.perf_counter()
     try:
         if changes:
-            answer = backend.answer(scene, question.text, look.frame, seen.before)
+            answer = backend.answer(scene, question.text, look.frame, seen.before, seen.pair.before.frame)
         else:
             answer = backend.answer(scene, question.text, look.frame)
     except SpatialPinError as error:

@@ -12,6 +12,7 @@ from spatialpin_interfaces.msg import Evidence
 from spatialpin_interfaces.srv import AskScene, DescribeTask, ProposeTasks
 
 from spatialpin_ros.camera import CameraFrame
+from spatialpin_ros.changes import SceneHistory
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.conversions import task_to_msg
 from spatialpin_ros.errors import (
@@ -60,6 +61,7 @@ class ReasonerNode(Node):
         self._abilities = Abilities.from_robot(RobotConfig.load(values["robot"]))
         self._backend = _backend(values)
         self._scene = NewestScene(self, values["scene_topic"])
+        self._history = SceneHistory()
         looks = values["backend"] != "symbolic"
         self._photos = Photos(self, values["color_topic"]) if looks else None
         self._worker = Worker(self, "reasoner")
@@ -75,7 +77,9 @@ class ReasonerNode(Node):
     async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:
         def run_job() -> Result:
             scene = self._scene.get()
-            return job(scene, self._photos.of(scene) if self._photos is not None else None)
+            result = job(scene, self._photos.of(scene) if self._photos is not None else None)
+            self._history.remember(scene)
+            return result
 
         return await self._worker.run(run_job)
 
@@ -112,7 +116,7 @@ class ReasonerNode(Node):
 
     async def _ask(self, request: Any, response: Any) -> Any:
         def job(scene: Scene, photo: CameraFrame | None) -> Answer:
-            return self._backend.answer(scene, request.question, photo)
+            return self._backend.answer(scene, request.question, photo, self._history.before(scene))
 
         try:
             answer = await self._with_scene(job)

@@ -24,12 +24,23 @@ _LATER = (
 )
 
 
+def concerns_change(question: str) -> bool:
+    """Whether a question may be about a change or an earlier time, by its words."""
+    return _TELLTALE.search(question.lower()) is not None
+
+
 def split_time(text: str) -> tuple[str, bool]:
     """Take "in the first image" off a question, and say whether it was there."""
     for pattern in (rf"{_EARLIER} ,? ?(?P<text>.+)", rf"(?P<text>.+) {_EARLIER}"):
         if match := re.fullmatch(pattern, text):
-            return match["text"], True
+            return re.sub(r"\bw(?:as|ere)\b", lambda m: "is" if m[0] == "was" else "are", match["text"]), True
     return text, False
+
+
+_TELLTALE = re.compile(
+    r"\b(?:mov(?:e|ed|ing)|turn(?:ed)?|rotat\w+|chang\w+|differ\w+|appear\w*|disappear\w*|vanish\w*|remov\w+|add(?:ed)?|new|"
+    r"gone|missing|still|before|earlier|previous\w*|first|displaced|shifted|taken away|c(?:o|a)me)\b"
+)
 
 
 def earlier(before: Scene | None, question: str) -> Scene:

@@ -93,9 +93,17 @@ class Backend(Protocol):
         ...
 
     def answer(
-        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+        self,
+        scene: Scene,
+        question: str,
+        image: CameraFrame | None = None,
+        before: Scene | None = None,
+        image_before: CameraFrame | None = None,
     ) -> Answer:
-        """Answer a spatial question, with `before` also about what changed; raises as `describe` does."""
+        """Answer a spatial question, with the earlier scene and its image also about what changed.
+
+        Raises as `describe` does.
+        """
         ...
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.reasoning import schemas
 from spatialpin_ros.reasoning.abilities import Abilities
+from spatialpin_ros.reasoning.change_questions import concerns_change
+from spatialpin_ros.reasoning.images import annotated_png
 from spatialpin_ros.reasoning.prompting import Prompts
 from spatialpin_ros.reasoning.protocol import Answer, LanguageModel, Proposals
 from spatialpin_ros.reasoning.turns import (
@@ -99,20 +101,31 @@ class PromptedBackend:
         return self._with_parameters(scene, abilities, (task,), context)[0]
 
     def answer(
-        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+        self,
+        scene: Scene,
+        question: str,
+        image: CameraFrame | None = None,
+        before: Scene | None = None,
+        image_before: CameraFrame | None = None,
     ) -> Answer:
         def read(reply: Mapping[str, Any]) -> tuple[Answer, Sequence[str]]:
             value = None if reply["value"] is None else float(reply["value"])
-            program, ids = f"model({self.model.name})", tuple(reply["object_ids"])
+            program, ids = f"model({self.model.name})", tuple(each for each in reply["object_ids"] if each)
             return Answer(reply["answer"], value, reply["unit"], ids, program, "viewer"), ()
 
         context = self._begin(scene, image)
         prompt = self.prompts.render("answer", scene, question=question, context=context, found=context.found)
-        if before is not None and self.priors.numbers:
-            prompt = f"Earlier scene. {self.prompts.render('scene', before)}\n\nPresent scene. {prompt}"
+        about_change = concerns_change(question)
+        if before is not None and self.priors.numbers and about_change:
+            earlier = f"Earlier scene, with ids of its own. {self.prompts.render('scene', before)}"
+            prompt = f"{earlier}\n\nPresent scene. {prompt}"
+        images = context.images
+        if image_before is not None and about_change:
+            images = (*images, annotated_png(image_before, before or scene, marks=False))
+            prompt = f"The last image shows the table earlier, the others show it now.\n\n{prompt}"
         system = self.prompts.fill("system", numbers=self.priors.numbers)
         schema = schemas.answer_schema(scene)
-        return self._conversation.ask("answer", system, prompt, context.images, schema, read)
+        return self._conversation.ask("answer", system, prompt, images, schema, read)
 
     def _begin(self, scene: Scene, image: CameraFrame | None) -> SceneContext:
         """Run the turns before the question, or take what they gave for the same scene, image and priors."""
@@ -120,7 +133,8 @@ class PromptedBackend:
         key = self._key(scene, image)
         if self._understood is None or self._understood[0] != key:
             context = understand_scene(self._conversation, scene, image, self.priors)
-            self._understood = key, context, self.trace
+            lost = any(record.skipped and record.exchanges for record in self.trace)
+            self._understood = None if lost else (key, context, self.trace)
             return context
         _, context, records = self._understood
         self._conversation.reuse(records)

@@ -33,7 +33,12 @@ class SymbolicBackend:
         return understand(scene, abilities, request, self.name)
 
     def answer(
-        self, scene: Scene, question: str, image: CameraFrame | None = None, before: Scene | None = None
+        self,
+        scene: Scene,
+        question: str,
+        image: CameraFrame | None = None,
+        before: Scene | None = None,
+        image_before: CameraFrame | None = None,
     ) -> Answer:
         return questions.answer(scene, question, before)
 

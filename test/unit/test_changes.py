@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scenes import make_object, make_scene
+
+from spatialpin_ros.changes import SceneHistory, compare
+
+
+def test_tells_moved_turned_appeared_and_vanished_apart() -> None:
+    before = make_scene(
+        make_object("o1", "red", "cube"),
+        make_object("o2", "blue", "box", (0.04, 0.06, 0.09), (0.6, 0.2)),
+        make_object("o3", "green", "cylinder", (0.05, 0.05, 0.09), (0.4, -0.2)),
+        make_object("o4", "yellow", "box", (0.03, 0.05, 0.08), (0.4, 0.2)),
+    )
+    after = make_scene(
+        make_object("o1", "green", "cylinder", (0.05, 0.05, 0.09), (0.4, -0.2)),
+        make_object("o2", "red", "cube", at=(0.5, 0.12)),
+        make_object("o3", "blue", "box", (0.04, 0.06, 0.09), (0.6, 0.2), yaw_rad=np.deg2rad(25.0)),
+        make_object("o4", "purple", "cube", at=(0.62, -0.2)),
+    )
+    changes = compare(before, after)
+    assert [(c.before.id, c.after.id) for c in changes.kept] == [("o1", "o2"), ("o2", "o3"), ("o3", "o1")]
+    assert [c.before.id for c in changes.moved] == ["o1"]
+    assert changes.moved[0].distance_m == pytest.approx(0.12)
+    assert [c.before.id for c in changes.turned] == ["o2"]
+    assert np.degrees(changes.turned[0].turn_rad) == pytest.approx(25.0)
+    assert [item.id for item in changes.appeared] == ["o4"]
+    assert [item.id for item in changes.vanished] == ["o4"]
+
+
+def test_a_new_box_is_not_the_cube_of_its_colour_that_went() -> None:
+    before = make_scene(make_object("o1", "green", "cube"))
+    after = make_scene(make_object("o1", "green", "box", (0.03, 0.06, 0.09), (0.45, 0.25)))
+    changes = compare(before, after)
+    assert not changes.kept
+    assert changes.appeared
+    assert changes.vanished
+
+
+def test_nothing_changed() -> None:
+    scene = make_scene(make_object("o1"), make_object("o2", "blue", at=(0.6, 0.2)))
+    changes = compare(scene, scene)
+    assert not changes
+
+
+def test_history_finds_the_newest_scene_that_looked_different() -> None:
+    first = make_scene(make_object("o1"))
+    moved = make_scene(make_object("o1", at=(0.6, 0.1)))
+    again = make_scene(make_object("o1", at=(0.601, 0.1)))
+    history = SceneHistory()
+    assert history.before(first) is None
+    for scene in (first, moved, again):
+        history.remember(scene)
+    assert history.before(again) is first
+    assert history.before(first) is moved
+    alone = SceneHistory()
+    alone.remember(first)
+    assert alone.before(first) is first
