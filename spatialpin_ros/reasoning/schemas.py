@@ -24,8 +24,8 @@ def strict(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def object_ids(scene: Scene) -> dict[str, Any]:
-    """The id of an object of the scene."""
-    return {"type": "string", "enum": [item.id for item in scene.objects]}
+    """The id of an object of the scene; of an empty one, nothing."""
+    return {"type": "string", "enum": [item.id for item in scene.objects] or [""]}
 
 
 def proposal_schema(scene: Scene) -> dict[str, Any]:

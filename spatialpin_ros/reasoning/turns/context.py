@@ -106,6 +106,9 @@ def _coarse(
 def _fine(
     conversation: Conversation, scene: Scene, found: Mapping[str, FoundObject], drawn: tuple[bytes, ...]
 ) -> FineView | None:
+    if not scene.objects:
+        conversation.skip("fine", "there are no objects")
+        return None
     prompts = conversation.prompts
     prompt = prompts.render("fine", scene, found=found, drawn=bool(drawn))
     view = conversation.try_ask(

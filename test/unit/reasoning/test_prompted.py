@@ -164,6 +164,22 @@ def test_a_turn_without_a_usable_reply_leaves_the_numbers_and_no_opinion():
     assert "Your summary" not in model.prompt("answer")
 
 
+def test_a_turn_that_failed_is_asked_again_with_the_next_question():
+    made, model = backend("coarse", coarse=[ModelError("the model refused: no", "refused"), COARSE])
+    made.answer(scene(), "how tall?", photo())
+    made.answer(scene(), "how wide?", photo())
+    made.answer(scene(), "how deep?", photo())
+    assert model.turns.count("coarse") == 2
+
+
+def test_an_empty_table_can_be_asked_about():
+    nothing = {**ANSWER, "answer": "Nothing is on the table.", "value": 0, "unit": "count", "object_ids": [""]}
+    made, model = backend(objects=[{"objects": []}], answer=[nothing])
+    answer = made.answer(make_scene(intrinsics=CAMERA), "how many objects are there?", photo())
+    assert (answer.value, answer.object_ids) == (0.0, ())
+    assert model.turns == ["objects", "coarse", "answer"]
+
+
 def test_a_dead_server_is_not_passed_over():
     made, _ = backend(coarse=[ModelError("cannot reach it", "unreachable")])
     with pytest.raises(ModelError, match="cannot reach"):
