@@ -28,6 +28,13 @@ def object_ids(scene: Scene) -> dict[str, Any]:
     return {"type": "string", "enum": [item.id for item in scene.objects] or [""]}
 
 
+def without_choices(schema: Any) -> Any:
+    """The same schema with any text where it lists the allowed ones, for replies of which a part can be used."""
+    if isinstance(schema, dict):
+        return {key: without_choices(value) for key, value in schema.items() if key != "enum"}
+    return [without_choices(each) for each in schema] if isinstance(schema, list) else schema
+
+
 def proposal_schema(scene: Scene) -> dict[str, Any]:
     """Tasks of the form: put this object on, or beside, that one."""
     task = strict(

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from spatialpin_ros.reasoning.model_errors import ModelError, ReplyFormatError
 from spatialpin_ros.reasoning.prompting import Prompts
 from spatialpin_ros.reasoning.protocol import LanguageModel, Message, Reply, Schema
+from spatialpin_ros.reasoning.replies import parse_reply
+from spatialpin_ros.reasoning.schemas import without_choices
 
 Result = TypeVar("Result")
 Reading = Callable[[Mapping[str, Any]], tuple[Result, Sequence[str]]]
@@ -78,6 +80,7 @@ class Conversation:
         read: Reading[Result],
         max_corrections: int | None = None,
         correction: str = "repair",
+        by_parts: bool = False,
     ) -> Result:
         """Ask and read the reply; `read` returns its result and what the model should correct.
 
@@ -87,6 +90,7 @@ class Conversation:
             read: judges a reply that fits the schema.
             max_corrections: how often the model may correct what `read` found; `max_repairs` when None.
             correction: template that tells the model what `read` found.
+            by_parts: `read` also takes replies in which a word is none of the schema's choices.
 
         Raises:
             ReplyFormatError: no reply fitted the schema in `max_repairs` + 1 calls.
@@ -99,14 +103,14 @@ class Conversation:
         self.records.append(TurnRecord(turn))
         while True:
             try:
-                reply = self._call(messages, images, titled)
+                document, raw = self._usable(messages, images, titled, by_parts)
             except ReplyFormatError as error:
                 kind, raw, problems = "format", error.raw, [str(error)]
                 if not left[kind]:
                     raise
             else:
-                result, found = read(reply.object)
-                kind, raw, problems = "content", reply.raw, list(found)
+                result, found = read(document)
+                kind, problems = "content", list(found)
                 if not problems or not left[kind]:
                     return result
             left[kind] -= 1
@@ -146,6 +150,21 @@ class Conversation:
     def note(self, *findings: str) -> None:
         """Add findings to the newest record."""
         self.records[-1] = replace(self.records[-1], findings=(*self.records[-1].findings, *findings))
+
+    def _usable(
+        self, messages: Sequence[Message], images: Sequence[bytes], schema: Schema, by_parts: bool
+    ) -> tuple[Mapping[str, Any], str]:
+        """The reply's object and text; with `by_parts` also one that only breaks the choices."""
+        try:
+            reply = self._call(messages, images, schema)
+        except ReplyFormatError as error:
+            if not by_parts:
+                raise
+            try:
+                return parse_reply(error.raw, without_choices(schema)), error.raw
+            except ReplyFormatError:
+                raise error from None
+        return reply.object, reply.raw
 
     def _call(self, messages: Sequence[Message], images: Sequence[bytes], schema: Schema) -> Reply:
         started = time.monotonic()

@@ -65,6 +65,7 @@ def propose(
         collected.read,
         max_corrections=1,
         correction="propose_again",
+        by_parts=True,
     )
     rejected = tuple(collected.rejected.values())
     conversation.note(*(f"dropped: {each}" for each in rejected))
@@ -102,6 +103,8 @@ class _Collected:
 
     def _judge(self, key: Key, entry: Mapping[str, Any]) -> Task | Rejection:
         scene, abilities = self._scene, self._abilities
+        if unknown := _unknown(scene, key):
+            return Rejection(f"put {key[0]} {key[1]} {key[2]}", "unknown_word", unknown, key[0], key[2])
         item, target = scene.object(key[0]), scene.object(key[2])
         what = f"put the {item.name} {_WHERE[key[1]]} the {target.name}"
 
@@ -133,6 +136,15 @@ class _Collected:
             rationale=f"{entry['reason']} (proposed by {self._model}; reach, grasp, free place and stability checked)",
             score=1.0 / (len(self.tasks) + 1.0),
         )
+
+
+def _unknown(scene: Scene, key: Key) -> str:
+    """What is wrong with a key that names an object or a place that there is not; empty when nothing is."""
+    ids = [item.id for item in scene.objects]
+    missing = [each for each in (key[0], key[2]) if each not in ids]
+    if missing:
+        return f"there is no object {' or '.join(missing)}; there is: {', '.join(ids)}"
+    return "" if key[1] in _WHERE else f"place '{key[1]}' is none of {', '.join(_WHERE)}"
 
 
 def _mentioned(scene: Scene, text: str) -> set[str]:

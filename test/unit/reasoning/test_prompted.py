@@ -173,7 +173,13 @@ def test_a_turn_that_failed_is_asked_again_with_the_next_question():
 
 
 def test_an_empty_table_can_be_asked_about():
-    nothing = {**ANSWER, "answer": "Nothing is on the table.", "value": 0, "unit": "count", "object_ids": [""]}
+    nothing = {
+        **ANSWER,
+        "answer": "Nothing is on the table.",
+        "value": 0,
+        "unit": "count",
+        "object_ids": [""],
+    }
     made, model = backend(objects=[{"objects": []}], answer=[nothing])
     answer = made.answer(make_scene(intrinsics=CAMERA), "how many objects are there?", photo())
     assert (answer.value, answer.object_ids) == (0.0, ())
@@ -298,7 +304,31 @@ def test_each_rejection_has_its_reason(entry, reason):
     assert [each.reason for each in found.rejected] == [reason]
 
 
-def test_out_of_reach_and_occupied_are_seen():
+def test_an_imagined_object_costs_only_its_own_proposal():
+    tasks = [proposal("o1", "o2"), proposal("o9", "o2"), proposal("o5", "o2", "inside")]
+    made, model = backend(
+        "direct", suggest=False, propose=[{"tasks": tasks}, {"tasks": [proposal("o9", "o1")]}]
+    )
+    found = made.propose(scene(), ABILITIES, 5)
+    assert [task.object_ids for task in found.tasks] == [("o1",)]
+    assert [(each.object_id, each.reason) for each in found.rejected] == [
+        ("o9", "unknown_word"),
+        ("o5", "unknown_word"),
+        ("o9", "unknown_word"),
+    ]
+    assert "there is no object o9; there is: o1, o2" in model.prompt("propose")
+    assert "place 'inside' is none of on, left" in model.prompt("propose")
+    assert model.turns == ["propose", "propose"]
+
+
+def test_proposals_that_cannot_be_read_at_all_are_an_error():
+    made, model = backend("direct", propose=["no idea"])
+    with pytest.raises(ReplyFormatError, match="no JSON object"):
+        made.propose(scene(), ABILITIES, 5)
+    assert len(model.calls) == 3
+
+
+def test_out_of_reach_is_seen():
     far = make_scene(make_object("o1", at=(0.82, 0.4)), make_object("o2", "blue", "box", (0.1, 0.07, 0.06)))
     made, _ = backend("direct", suggest=False, propose=[{"tasks": [proposal("o1", "o2")]}])
     assert made.propose(far, ABILITIES).rejected[0].reason == "out_of_reach"
