@@ -49,6 +49,7 @@ class BulletWorld:
     _arm: int = field(init=False)
     _joints: dict[str, int] = field(default_factory=dict, init=False)
     _links: dict[int, str] = field(default_factory=dict, init=False)
+    _fixed: set[str] = field(default_factory=set, init=False)
     _driven: list[int] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +100,7 @@ class BulletWorld:
                 self._filter(self._arm, self._arm, i, j, pair not in self.robot.allowed_pairs)
             for name, body in self.bodies.items():
                 gripping = name == held and link in self.robot.gripper_links
-                checked = i >= 0 and not gripping and frozenset((link, name)) not in skip
+                checked = link not in self._fixed and not gripping and frozenset((link, name)) not in skip
                 self._filter(self._arm, body, i, -1, checked)
         for name, body in self.bodies.items():
             for other, other_body in self.bodies.items():
@@ -128,12 +129,11 @@ class BulletWorld:
         """
         skip = {frozenset(pair) for pair in allowed}
         found = Overlap("", "", -0.05)
-        fixed = {name for link, name in self._links.items() if link == -1}
         for name, body in self.bodies.items():
             for point in self._near(self._arm, body):
                 link = self._links[point[3]]
                 gripping = name == held and link in self.robot.gripper_links
-                if link not in fixed and not gripping and frozenset((link, name)) not in skip:
+                if link not in self._fixed and not gripping and frozenset((link, name)) not in skip:
                     found = _deeper(found, link, name, point[8])
         for name, body in self.bodies.items():
             if held and name != held and frozenset((held, name)) not in skip:
@@ -160,10 +160,13 @@ class BulletWorld:
             )
         base = pybullet.getBodyInfo(self._arm, physicsClientId=self.client)[0].decode()
         self._links[-1] = base
+        self._fixed.add(base)
         for index in range(pybullet.getNumJoints(self._arm, physicsClientId=self.client)):
             info = pybullet.getJointInfo(self._arm, index, physicsClientId=self.client)
             self._joints[info[1].decode()] = index
             self._links[index] = info[12].decode()
+            if info[2] == pybullet.JOINT_FIXED and self._links[info[16]] in self._fixed:
+                self._fixed.add(self._links[index])
         names = (*self.robot.joint_names, *self.robot.config.gripper.joints)
         self._driven = [self._joints[name] for name in names]
 
