@@ -97,7 +97,7 @@ def ask(
         Path | None, typer.Option("--before", help="Earlier scene, for questions about what changed.")
     ] = None,
 ) -> None:
-    """Answer a spatial question about a scene: distances, sizes, directions, angles, counts, what is on what, changes."""
+    """Answer a spatial question about a scene: distances, sizes, directions, angles, counts, changes."""
     either(scene, live)
     reasoner = Reasoner(backend, settings or (), record, photo).here(live)
     if live and before is not None:

@@ -97,8 +97,9 @@ def carried(subject: Subject) -> Iterator[Draft]:
 
 
 def exists(subject: Subject) -> Iterator[Draft]:
-    """A colour and kind of which there is one, or none and nothing that could be taken for it."""
+    """A colour and kind of which there is one, or none and nothing that could be taken for it: a cube is a box."""
     there = {(item.color, item.label) for item in subject.scene.objects}
+    there |= {(color, "box") for color, label in there if label == "cube"}
     seen = {(item.color, item.label) for item in subject.objects}
     for color in COLORS:
         for kind in KINDS:
