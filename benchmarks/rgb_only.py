@@ -63,12 +63,8 @@ class TrueDetector:
     def __init__(self, labels: np.ndarray, names: Sequence[str]) -> None:
         self._found = []
         for index, name in enumerate(names):
-            rows, columns = np.nonzero(labels == index)
-            if len(rows) >= 30:
-                box = np.array(
-                    [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], dtype=np.float64
-                )
-                self._found.append(Detection(name, box, 1.0))
+            if np.count_nonzero(labels == index) >= 30:
+                self._found.append(Detection(name, box_of(labels == index), 1.0))
 
     def detect(self, images: Sequence[np.ndarray], names: Sequence[str]) -> list[tuple[Detection, ...]]:
         return [tuple(item for item in self._found if item.name in names) for _ in images]
@@ -92,13 +88,19 @@ class TrueSegmenter:
         return results
 
     def _meant(self, box: np.ndarray, painted: np.ndarray) -> int:
-        """The object that is not painted over and fills the box best."""
+        """The object that the box is around; of a repainted image, the one that is still there."""
+        if not painted.any():
+            return int(np.argmin([np.abs(box_of(mask) - box).sum() for mask in self._visible]))
         left, top, right, bottom = np.round(box).astype(int)
-        fit = []
-        for mask in self._visible:
-            shown = (mask & ~painted)[top:bottom, left:right]
-            fit.append(shown.sum() / max(mask.sum(), 1) * shown.mean())
-        return int(np.argmax(fit))
+        shown = [(m & ~painted)[top:bottom, left:right].sum() / max(m.sum(), 1) for m in self._visible]
+        return int(np.argmax(shown))
+
+
+def box_of(mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return np.full(4, -1e6)
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], dtype=np.float64)
 
 
 @dataclass

@@ -13,8 +13,9 @@ from spatialpin_ros.perception.inpainting import Inpainter, dilated
 from spatialpin_ros.perception.learned.protocols import Detection, Detector, Prompt, Segmenter
 
 _SAME_OVERLAP = 0.6
+_SAME_MASK = 0.8
 _SECOND_OVERLAP = 0.5
-_MAX_GROWTH = 3.0
+_LEAST_SHARE = 0.08
 _NEIGHBOUR_PX = 6
 
 
@@ -28,6 +29,7 @@ class FoundObject:
         visible: (H, W) pixels that show it.
         whole: (H, W) its silhouette as if nothing stood before it; contains `visible`.
         score: 0..1 of detection and segmentation together.
+        share: of its silhouette that is visible, as far as the second look told, 0..1.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FoundObject:
     visible: BoolArray
     whole: BoolArray
     score: float
+    share: float = 1.0
 
 
 def find_objects(
@@ -70,7 +73,7 @@ def find_objects(
         for item, mask, score in zip(chosen, first.masks, first.scores, strict=True)
         if mask.any()
     ]
-    found = _exclusive(found)
+    found = _exclusive(_distinct(found))
     return tuple(
         found if inpainter is None else _second_pass(image, found, segmenter, inpainter, dilation_px)
     )
@@ -99,6 +102,18 @@ def _overlap(a: FloatArray, b: FloatArray) -> float:
     shared = max(0.0, float(width)) * max(0.0, float(height))
     areas = [float(np.prod(box[2:] - box[:2])) for box in (a, b)]
     return shared / max(sum(areas) - shared, 1e-9)
+
+
+def _distinct(found: Sequence[FoundObject]) -> list[FoundObject]:
+    """Of objects with about the same mask, the one with the highest score."""
+    kept: list[FoundObject] = []
+    for item in sorted(found, key=lambda one: -one.score):
+        area = int(item.visible.sum())
+        shared = [int(np.count_nonzero(item.visible & other.visible)) for other in kept]
+        unions = [area + int(other.visible.sum()) - both for other, both in zip(kept, shared, strict=True)]
+        if not any(both > _SAME_MASK * union for both, union in zip(shared, unions, strict=True)):
+            kept.append(item)
+    return [item for item in found if any(item is one for one in kept)]
 
 
 def _exclusive(found: Sequence[FoundObject]) -> list[FoundObject]:
@@ -179,7 +194,9 @@ def _completed(item: FoundObject, second: BoolArray, others: BoolArray) -> Found
     """Take the second mask where it only adds what other objects hide; a mask of something else is ignored."""
     seen = int(item.visible.sum())
     shared = int(np.count_nonzero(item.visible & second))
-    whole = item.visible | (second & others)
-    if shared < _SECOND_OVERLAP * seen or whole.sum() > _MAX_GROWTH * seen:
+    if shared < _SECOND_OVERLAP * seen:
         return item
-    return replace(item, whole=whole)
+    whole = item.visible | (second & others)
+    share = seen / int(whole.sum())
+    # From a sliver the rest is guessed: its size is not believed, but that it is a sliver is.
+    return replace(item, whole=whole if share > _LEAST_SHARE else item.visible, share=share)

@@ -31,6 +31,8 @@ from spatialpin_ros.scene import TABLE, Scene, SceneObject
 _DISAGREEMENT = 0.5
 _SILHOUETTE_ONLY = 0.3
 _BORDER_PX = 2
+# What is seen less than this of its silhouette is trusted in proportion.
+_ENOUGH_SHARE = 0.4
 
 
 def reconstruct_rgb(
@@ -194,7 +196,8 @@ def _refined(
     options: RgbOptions,
     notes: list[str],
 ) -> SceneObject:
-    confidence = seen.confidence * trust * (0.5 + 0.5 * found.score)
+    confidence = seen.confidence * trust * (0.5 + 0.5 * found.score) * min(1.0, found.share / _ENOUGH_SHARE)
+    seen = replace(seen, visibility=min(seen.visibility, found.share))
     if _cut(found):
         notes.append(f"{seen.name}: the image cuts it off; its size is a lower bound")
         return replace(seen, confidence=confidence)

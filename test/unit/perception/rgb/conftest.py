@@ -63,12 +63,12 @@ class KnownSegmenter:
         return results
 
     def _meant(self, box: np.ndarray, painted: np.ndarray) -> int:
+        """The object that the box is around; of a repainted image, the one that is still there."""
+        if not painted.any():
+            return int(np.argmin([np.abs(box_of(mask) - box).sum() for mask in self.visible]))
         left, top, right, bottom = np.round(box).astype(int)
-        fit = [
-            (m & ~painted)[top:bottom, left:right].sum() / m.sum() * m[top:bottom, left:right].mean()
-            for m in self.visible
-        ]
-        return int(np.argmax(fit))
+        shown = [(mask & ~painted)[top:bottom, left:right].sum() / mask.sum() for mask in self.visible]
+        return int(np.argmax(shown))
 
 
 def box_of(mask: np.ndarray) -> np.ndarray:

@@ -89,6 +89,20 @@ def test_overlapping_masks_share_no_pixel(know, bodies):
     np.testing.assert_array_equal(found[1].visible, known.visible["blue"])
 
 
+def test_two_names_with_one_mask_are_one_object(know, bodies):
+    known = know(
+        {
+            "red": bodies["box"](0.5, 0.0, (0.06, 0.06, 0.06), RED),
+            "blue": bodies["ball"](0.5, 0.2, 0.05, BLUE),
+        }
+    )
+    known.segmenter.visible[1] = known.visible["red"]
+    found = find_objects(
+        known.frame.color, ["red", "blue"], known.modules.detector, known.modules.segmenter, None
+    )
+    assert len(found) == 1
+
+
 def test_nothing_found_is_nothing(know, bodies):
     known = know({"red": bodies["box"](0.5, 0.0, (0.06, 0.06, 0.06), RED)})
     assert (

@@ -154,6 +154,26 @@ def test_a_verdict_that_disagrees_lowers_confidence(table_scene, options):
     assert any("disagrees with the support plane" in note for note in notes)
 
 
+def test_a_sliver_behind_something_is_hardly_trusted(know, bodies, options):
+    known = know(
+        {
+            "front": bodies["box"](0.60, 0.0, (0.03, 0.08, 0.09), RED),
+            "behind": bodies["box"](0.555, 0.022, (0.05, 0.05, 0.05), BLUE),
+        }
+    )
+    share = known.visible["behind"].sum() / known.whole["behind"].sum()
+    assert 0.02 < share < 0.25
+    scene = reconstruct_rgb(
+        known.frame.color,
+        known.frame.intrinsics,
+        ["front", "behind"],
+        known.modules,
+        with_pose(known, options),
+    )
+    assert scene.named("behind").visibility == pytest.approx(share, abs=0.02)
+    assert scene.named("behind").confidence < 0.5 * scene.named("front").confidence
+
+
 def test_an_object_cut_by_the_image_keeps_its_size_by_depth(know, bodies, options):
     known = know({"cut": bodies["box"](0.6, 0.2, (0.08, 0.08, 0.06), BLUE)}, target=(0.4, -0.27, 0.0))
     notes = []
