@@ -3,6 +3,7 @@
 
     python benchmarks/planning.py                                        100 scenes of 10 objects
     python benchmarks/planning.py --scenes 1000 --out planning.json
+    python benchmarks/planning.py --scenes 300 --recheck 0 --curves 30 --plot cost_over_time.png
 
 One core. Wall times are what a caller waits; processor times tell what they would be on an idle machine.
 """
@@ -21,7 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import _clock  # noqa: F401  before anything that reads the clock
 import numpy as np
+from _cost_curves import curves, figures, plot
 from _machine import in_words, machine_line, spread, wilson, write_result
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +37,7 @@ from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.obstacles import scene_obstacles
 from spatialpin_ros.planning.recheck import limit_use, recheck
 from spatialpin_ros.planning.rrt_star import PathOptions, PathResult, plan_path
+from spatialpin_ros.planning.walk import width_between_pads
 from spatialpin_ros.scene import Scene, SceneObject, Shape, SupportSurface
 from spatialpin_ros.task import Task, TaskStep
 
@@ -127,8 +131,8 @@ def free_motions(
         assert transfer.trajectory is not None
         obstacles = scene_obstacles(query.scene, planner.robot.config.workspace)
         grasp = query.result.object_T_tcp["o0"].inverse()
-        width = query.scene.object("o0").size @ np.abs(query.result.object_T_tcp["o0"].axes[:, 1])
-        bare = CollisionWorld(planner.robot, obstacles, width_m=float(width), padding_m=0.0)
+        width = width_between_pads(query.scene.object("o0"), query.result.object_T_tcp["o0"])
+        bare = CollisionWorld(planner.robot, obstacles, width_m=width, padding_m=0.0)
         world = bare.attach("o0", grasp)
         yield world, transfer.trajectory.positions[0], transfer.trajectory.positions[-1]
 
@@ -164,6 +168,21 @@ def compare_paths(planner: Planner, queries: list[Query]) -> dict[str, Any]:
     }
 
 
+def cost_curves(planner: Planner, queries: list[Query], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Several planners on the motions whose straight line is not free, over time."""
+    hard = [
+        motion
+        for motion in free_motions(planner, queries)
+        if not motion[0].motion(motion[1], motion[2], 0.02)
+    ][: arguments.curves]
+    if not hard:
+        return {}
+    found = curves(hard, arguments.budget)
+    if arguments.plot:
+        plot(arguments.plot, found, arguments.budget)
+    return {"motions": len(hard), "budget_s": arguments.budget, **figures(found, arguments.budget)}
+
+
 def inverse_kinematics(planner: Planner, count: int, seed: int) -> dict[str, Any]:
     """Poses from above within reach; each asked for by itself, as a first and only try."""
     robot, rng, times, reached = planner.robot, np.random.default_rng(seed), [], 0
@@ -191,6 +210,10 @@ def parsed() -> argparse.Namespace:
         "--recheck", type=int, default=10**9, help="most plans that are followed in PyBullet at 2 ms"
     )
     parser.add_argument("--poses", type=int, default=300, help="poses for inverse kinematics")
+    parser.add_argument("--curves", type=int, default=0, help="motions to compare several planners on")
+    parser.add_argument("--budget", type=float, default=1.0, help="time for each of these [s]")
+    parser.add_argument("--plot", type=Path, help="PNG of length over time to write")
+    parser.add_argument("--cpu-clock", action="store_true", help="processor time in place of wall time")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     return parser.parse_args()
 
@@ -244,6 +267,7 @@ def main() -> None:
         "failures": dict(Counter(q.result.reason for q in queries if isinstance(q.result, PlanFailure))),
         "rechecked": rechecked(planner, solved[: arguments.recheck]),
         "carrying_motions": compare_paths(planner, queries),
+        "cost_curves": cost_curves(planner, solved, arguments),
         "inverse_kinematics": inverse_kinematics(planner, arguments.poses, arguments.seed),
     }
     report(console, result)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.plan import Plan, PlanStage, Trajectory
-from spatialpin_ros.scene import Scene
+from spatialpin_ros.scene import Scene, SceneObject
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +50,20 @@ def _width_after(plan: Plan, stage: PlanStage, scene: Scene) -> float:
     """Opening of the hand after a gripper stage: closed on an object, it is the object's width."""
     commanded = stage.gripper_width_m or 0.0
     held = plan.task.steps[stage.step_index].object_id
-    known = {item.id: item.size for item in scene.objects}
+    known = {item.id: item for item in scene.objects}
     if stage.name != "grasp" or held not in known:
         return commanded
-    return float(np.abs(plan.object_T_tcp[held].axes[:, 1]) @ known[held])
+    return width_between_pads(known[held], plan.object_T_tcp[held])
+
+
+def width_between_pads(item: SceneObject, object_T_tcp: Pose) -> float:
+    """Extent of an object along the direction in which the hand closes [m]."""
+    along, size = np.abs(object_T_tcp.axes[:, 1]), item.size
+    if item.shape == "sphere":
+        return float(size.max())
+    if item.shape == "cylinder":
+        return float(np.hypot(*along[:2]) * size[:2].max() + along[2] * size[2])
+    return float(along @ size)
 
 
 def _touching(plan: Plan, stage: PlanStage, scene: Scene) -> tuple[tuple[str, str], ...]:

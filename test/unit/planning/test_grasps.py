@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spatialpin_ros.planning.grasps import GraspOptions, grasp_candidates, widths_across
 from spatialpin_ros.planning.robot_model import RobotModel
+from spatialpin_ros.planning.walk import width_between_pads
 
 
 @given(
@@ -64,3 +65,13 @@ def test_tiers_are_in_order(robot: RobotModel, make_object: Callable) -> None:
     tiers = [grasp.tier for grasp in grasp_candidates(robot, make_object("o1", (0.5, 0.0), (0.04, 0.04, 0.12)))]
     assert tiers == sorted(tiers)
     assert set(tiers) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("shape", ["box", "cylinder", "sphere"])
+def test_the_width_between_the_pads_follows_from_where_the_hand_is(
+    robot: RobotModel, make_object: Callable, shape: str
+) -> None:
+    size = (0.04, 0.04 if shape != "box" else 0.06, 0.04 if shape == "sphere" else 0.05)
+    item = make_object("o1", (0.5, 0.0), size, 0.3, shape)
+    for grasp in grasp_candidates(robot, item):
+        assert width_between_pads(item, grasp.object_T_tcp) == pytest.approx(grasp.width_m, abs=1e-6)
