@@ -98,6 +98,7 @@ def test_each_turn_can_be_switched_off(priors, turns, holds, lacks):
     assert [word for word in lacks if word in prompt] == []
     system = model.prompt("answer", 0)
     assert ("trust the numbers" in system) is made.priors.numbers
+    assert ("with the numbers above" in prompt) is made.priors.numbers
 
 
 def test_priors_have_names_and_unknown_ones_are_listed():
