@@ -19,11 +19,14 @@ _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
 _SEE_THROUGH = 0.25
 _INSET = 0.85
+_UNLIKE_EDGES = 0.98
 
 
 def overlap_share(upper: Solid, lower: Solid) -> float:
     """Share of the footprint of `upper` that lies over that of `lower`, 0..1."""
-    over = upper.polygon.astype(np.float32).reshape(-1, 1, 2)
+    # OpenCV finds no intersection of polygons whose edges lie on each other.
+    inset = upper.centre[:2] + _UNLIKE_EDGES * (upper.polygon - upper.centre[:2])
+    over = inset.astype(np.float32).reshape(-1, 1, 2)
     under = lower.polygon.astype(np.float32).reshape(-1, 1, 2)
     area, _ = cv2.intersectConvexConvex(over, under)
     return float(np.clip(area / max(cv2.contourArea(over), 1e-8), 0.0, 1.0))
