@@ -14,6 +14,7 @@ from spatialpin_ros.relations import UP, ReferenceFrame
 from spatialpin_ros.scene import Scene, SceneObject
 
 LONG_RATIO = 1.12
+ALIKE_SHARE = 0.15
 PARALLEL_RAD = float(np.deg2rad(10.0))
 LEVEL_RAD = float(np.deg2rad(30.0))
 UPRIGHT_RAD = float(np.deg2rad(60.0))
@@ -112,7 +113,7 @@ def stands(item: SceneObject) -> bool:
 def turn_between(before: SceneObject, after: SceneObject) -> float:
     """Smallest rotation that takes one pose of an object to the other, modulo the symmetry of its shape, 0 to pi.
 
-    Sides within 12% of each other count as alike, so a cube's turn is at most an eighth about the vertical and a
+    Sides within 15% of each other count as alike, so a cube's turn is at most an eighth about the vertical and a
     square bar's a quarter about its axis. Of a cylinder only the axis is compared.
 
     Raises:
@@ -144,4 +145,4 @@ def _alike(size: FloatArray, other: FloatArray) -> bool:
     """Whether the sides may be the same ones; an equal ascending order always fits, or noise would match nothing."""
     if bool((np.argsort(size) == np.argsort(other)).all()):
         return True
-    return bool((np.abs(size - other) <= (LONG_RATIO - 1.0) * np.maximum(size, other)).all())
+    return bool((np.abs(size - other) <= ALIKE_SHARE * np.maximum(size, other)).all())

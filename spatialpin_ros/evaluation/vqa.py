@@ -13,7 +13,7 @@ from itertools import count, islice
 import cv2
 
 from spatialpin_ros.errors import InvalidValueError, SpatialPinError
-from spatialpin_ros.evaluation.exam import COUNTS, make_exam
+from spatialpin_ros.evaluation.exam import COUNTS, PROGRAMS, make_exam
 from spatialpin_ros.evaluation.scoring import Scored, score
 from spatialpin_ros.evaluation.views import Look, Pair, Studio, ViewOptions
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
@@ -164,7 +164,7 @@ def _reconstruct(look: Look, options: PerceptionOptions) -> tuple[Scene | None, 
 
 def programs(scored: Sequence[Scored]) -> dict[tuple[Task, str], list[Scored]]:
     """Answers by task and program, in the order of the tasks."""
-    groups: dict[tuple[Task, str], list[Scored]] = {}
-    for item in sorted(scored, key=lambda s: (s.question.task != "IaOR", s.question.task, s.question.quantitative)):
-        groups.setdefault((item.question.task, item.question.program), []).append(item)
-    return groups
+    groups: dict[tuple[Task, str], list[Scored]] = {(program.task, program.name): [] for program in PROGRAMS}
+    for item in scored:
+        groups[item.question.task, item.question.program].append(item)
+    return {key: items for key, items in groups.items() if items}

@@ -32,7 +32,7 @@ _ROUND_ADVANTAGE = 0.75
 _RESTING_ADVANTAGE = 1.03
 _RESTING_LENGTH = 1.15
 # A box fits its own points to well under the noise; what fits no better may be round.
-_BOX_DOUBT = 0.55
+_BOX_DOUBT = 0.60
 _RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])
 
 

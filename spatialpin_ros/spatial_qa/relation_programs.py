@@ -96,6 +96,10 @@ def carried(subject: Subject) -> Iterator[Draft]:
             yield Draft(_ids(a, b), _named(a, b), float(a.supported_by == b.id))
 
 
+def with_article(phrase: str) -> str:
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
 def exists(subject: Subject) -> Iterator[Draft]:
     """A colour and kind of which there is one, or none and nothing that could be taken for it: a cube is a box."""
     there = {(item.color, item.label) for item in subject.scene.objects}
@@ -104,9 +108,9 @@ def exists(subject: Subject) -> Iterator[Draft]:
     for color in COLORS:
         for kind in KINDS:
             if (color, kind) in seen:
-                yield Draft((), (f"{color} {kind}",), 1.0)
+                yield Draft((), (with_article(f"{color} {kind}"),), 1.0)
             elif (color, kind) not in there and subject.complete:
-                yield Draft((), (f"{color} {kind}",), 0.0)
+                yield Draft((), (with_article(f"{color} {kind}"),), 0.0)
 
 
 def of_pair(measure: Callable[[SceneObject, SceneObject], float], least_m: float) -> Drafts:
@@ -190,8 +194,8 @@ PROGRAMS: tuple[Program, ...] = (
     _program("closer", "yes_no", "a's centre is nearer to b's than to c's", closer,
              "Is the {0} closer to the {1} than to the {2}?"),
     _program("on", "yes_no", "b carries a", carried, "Is the {0} on the {1}?", "Is the {0} on top of the {1}?"),
-    _program("exists", "yes_no", "an object of this colour and kind is there", exists, "Is there a {0}?",
-             "Do you see a {0}?"),
+    _program("exists", "yes_no", "an object of this colour and kind is there", exists, "Is there {0}?",
+             "Do you see {0}?"),
     _program("which_taller", "choice", "the one whose vertical side is longer", chosen(height, 1, LENGTH_RATIO),
              "Which is taller, the {0} or the {1}?"),
     _program("which_smaller", "choice", "the one whose solid has the smaller volume", chosen(volume, -1, VOLUME_RATIO),
