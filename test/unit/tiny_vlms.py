@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiny vision-language models built from configurations and saved as downloads are; needs torch and transformers."""
+"""Tiny vision-language models built from configurations and saved as downloads are.
+
+Importing it skips the module of tests that does so where the libraries are not installed.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+import pytest
+
+for library in ("torch", "transformers", "llguidance", "num2words"):
+    pytest.importorskip(library, reason=f"{library} is not installed: scripts/setup --test could not get it")
+
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 
 TEXT = {
     "hidden_size": 32,
@@ -98,18 +107,19 @@ def save_smolvlm(folder: Path) -> None:
     )
 
 
-def save_llava(folder: Path, says: Sequence[str] = ()) -> None:
-    """LLaVA with random weights or, given `says`, with weights that make it reply with these tokens one by one."""
-    pieces = [f"<|piece_{i}|>" for i in range(len(says))]
-    tokenizer = byte_tokenizer((*TURNS, "<image>", *pieces), "<image>\n")
+def save_llava(folder: Path, says: str = "") -> None:
+    """LLaVA with random weights or, given `says`, with weights that make this text its reply to everything.
+
+    Its prompt ends with a line break, which only the text's first piece can follow, and so on: the layers add nothing,
+    and the output layer looks up what follows the last token.
+    """
+    pieces = [says[i : i + 24] for i in range(0, len(says), 24)]
+    if len(set(pieces)) < len(pieces):
+        raise ValueError("the text repeats a piece of 24 characters, so what follows it is not known")
+    tokenizer = byte_tokenizer((*TURNS, "<image>"), "<image>\n")
+    tokenizer.add_tokens(pieces)
     config = transformers.LlavaConfig(
-        text_config={
-            **TEXT,
-            **ends(tokenizer),
-            "model_type": "llama",
-            "vocab_size": len(tokenizer),
-            "hidden_size": 32,
-        },
+        text_config={**TEXT, **ends(tokenizer), "model_type": "llama", "vocab_size": len(tokenizer)},
         vision_config={
             **VISION,
             "model_type": "clip_vision_model",
@@ -122,7 +132,13 @@ def save_llava(folder: Path, says: Sequence[str] = ()) -> None:
         image_seq_length=16,
         vision_feature_select_strategy="default",
     )
-    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    model = transformers.LlavaForConditionalGeneration(config)
+    if pieces:
+        line_break = tokenizer.encode("\n", add_special_tokens=False)[0]
+        replace_by_chain(
+            model, [line_break, *tokenizer.convert_tokens_to_ids(pieces), tokenizer.eos_token_id]
+        )
+    model.save_pretrained(folder)
     images = transformers.CLIPImageProcessorPil(
         size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}
     )
@@ -136,13 +152,26 @@ def save_llava(folder: Path, says: Sequence[str] = ()) -> None:
     ).save_pretrained(folder)
 
 
+def replace_by_chain(model: Any, tokens: Sequence[int]) -> None:
+    """Set the weights so that each of the tokens is followed by the next one."""
+    layer = model.model.language_model.layers[0]
+    embeddings, scores = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    with torch.no_grad():
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+        embeddings.normal_()
+        scores.zero_()
+        for before, after in pairwise(tokens):
+            scores[after] = 10.0 * torch.nn.functional.normalize(embeddings[before], dim=0)
+
+
 FAMILIES = {"qwen": save_qwen, "smolvlm": save_smolvlm, "llava": save_llava}
 
 
-def save(family: str, folder: Path) -> str:
+def save(family: str, folder: Path, **options: Any) -> str:
     """Save the model of a family with seeded weights; returns the folder as text."""
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng([]):
         torch.manual_seed(1)
-        FAMILIES[family](folder)
+        FAMILIES[family](folder, **options)
     return str(folder)

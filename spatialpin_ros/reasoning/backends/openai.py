@@ -20,10 +20,13 @@ from spatialpin_ros.reasoning.model_errors import ModelError, ReplyFormatError
 from spatialpin_ros.reasoning.protocol import Message, Reply, Schema, Usage
 from spatialpin_ros.reasoning.replies import parse_reply
 
-StructuredOutput = Literal["strict", "json", "prompt"]
+StructuredOutput = Literal["vllm", "strict", "json", "prompt"]
 _HOSTED = "https://api.openai.com/v1"
 _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+_REFUSED = frozenset({400, 422})
 _LONGEST_WAIT_S = 30.0
+_WEAKER: dict[StructuredOutput, StructuredOutput] = {"vllm": "strict", "strict": "json", "json": "prompt"}
+_COMPLAINTS = ("response_format", "structured_outputs", "schema", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,10 @@ class Endpoint:
         model: name that the server knows the model by.
         base_url: up to and including /v1.
         api_key_env: environment variable that holds the key; keys are taken from nowhere else.
-        structured_output: "strict" (the server enforces the schema), "json" (it enforces JSON) or "prompt"; a
-            server that refuses one is asked with the next weaker one from then on.
+        structured_output: "strict" (the server enforces the schema: response_format json_schema, which OpenAI, vLLM,
+            llama.cpp, LM Studio and Ollama have), "vllm" (it does so by vLLM's own structured_outputs), "json" (it
+            enforces JSON) or "prompt"; a server that refuses one is asked with the next weaker one from then on, and
+            one that takes a schema but does not keep to it is also shown the schema in the prompt.
         image_url_as_object: image_url as {"url": ...}, or as a bare string.
         timeout_s: of one request.
         retries: attempts after the first one, on connection errors, rate limits and server errors.
@@ -64,6 +69,11 @@ class Endpoint:
             raise InvalidValueError(
                 f"openai back end: base_url '{self.base_url}' must start with http:// or https://"
             )
+        if httpx.URL(self.base_url).userinfo:
+            raise InvalidValueError(
+                "openai back end: base_url must not hold a user or key, for it shows in messages; "
+                "keys come from the environment, see api_key_env"
+            )
         if self.structured_output not in get_args(StructuredOutput):
             known = ", ".join(get_args(StructuredOutput))
             raise InvalidValueError(
@@ -82,6 +92,9 @@ class OpenAIModel:
         self.endpoint = endpoint
         self.name = endpoint.model
         self._structured: StructuredOutput = endpoint.structured_output
+        self._shows_schema = False
+        self._limit = "max_tokens"
+        self._temperature: dict[str, Any] = {"temperature": endpoint.temperature}
         self._key = os.environ.get(endpoint.api_key_env, "")
         if not self._key and endpoint.base_url.rstrip("/") == _HOSTED:
             raise ModelError(f"no API key: set the environment variable {endpoint.api_key_env}", "no_key")
@@ -101,19 +114,26 @@ class OpenAIModel:
         started = time.monotonic()
         while True:
             response = self._post(self._body(messages, images, schema))
-            if not self._weaken(response):
+            if not self._adapt(response):
                 break
         content, usage = self._content(response)
-        return Reply(parse_reply(content, schema), content, usage, time.monotonic() - started)
+        try:
+            found = parse_reply(content, schema)
+        except ReplyFormatError:
+            self._shows_schema = True
+            raise
+        return Reply(found, content, usage, time.monotonic() - started)
 
     def _body(self, messages: Sequence[Message], images: Sequence[bytes], schema: Schema) -> dict[str, Any]:
         endpoint = self.endpoint
         body: dict[str, Any] = {
             "model": endpoint.model,
             "messages": self._messages(messages, images, schema),
-            "temperature": endpoint.temperature,
-            "max_tokens": endpoint.max_tokens,
+            self._limit: endpoint.max_tokens,
+            **self._temperature,
         }
+        if self._structured == "vllm":
+            body["structured_outputs"] = {"json": schema}
         if self._structured == "strict":
             wrapped = {"name": schema.get("title", "reply"), "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": wrapped}
@@ -127,7 +147,7 @@ class OpenAIModel:
         documents: list[dict[str, Any]] = [
             {"role": message.role, "content": message.text} for message in messages
         ]
-        if self._structured != "strict":
+        if self._shows_schema or self._structured in ("json", "prompt"):
             documents[0]["content"] += f"\nJSON schema of the reply:\n{json.dumps(schema)}"
         first = next((each for each in documents if each["role"] == "user"), None)
         if images and first is not None:
@@ -139,7 +159,7 @@ class OpenAIModel:
         return {"type": "image_url", "image_url": {"url": url} if self.endpoint.image_url_as_object else url}
 
     def _post(self, body: Mapping[str, Any]) -> httpx.Response:
-        """Post with bounded retries; returns a success, or a 400 that `_weaken` may cure."""
+        """Post with bounded retries; returns a success, or a refusal that `_adapt` may cure."""
         url = f"{self.endpoint.base_url.rstrip('/')}/chat/completions"
         for attempt in range(self.endpoint.retries + 1):
             failure: ModelError
@@ -177,25 +197,28 @@ class OpenAIModel:
                 f"the key in {variable} was rejected" if self._key else f"it wants an API key: set {variable}"
             )
             raise ModelError(f"the server answered {response.status_code}: {problem}", "no_key")
-        if response.is_success or response.status_code == 400:
+        if response.is_success or response.status_code in _REFUSED:
             return response
         raise ModelError(f"the server answered {response.status_code}: {self._said(response)}", "rejected")
 
-    def _weaken(self, response: httpx.Response) -> bool:
-        """Ask for less structure when the server refuses it; True when the request is worth repeating."""
+    def _adapt(self, response: httpx.Response) -> bool:
+        """Ask as the server's refusal wants it; True when the request is worth repeating."""
         if response.is_success:
             return False
         said = self._said(response)
-        if self._structured != "prompt" and any(
-            word in said for word in ("response_format", "schema", "json")
-        ):
-            self._structured = "json" if self._structured == "strict" else "prompt"
-            return True
-        raise ModelError(f"the server rejected the request: {said}", "rejected")
+        if "max_completion_tokens" in said and self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+        elif "temperature" in said and self._temperature:
+            self._temperature = {}
+        elif self._structured in _WEAKER and any(word in said for word in _COMPLAINTS):
+            self._structured = _WEAKER[self._structured]
+        else:
+            raise ModelError(f"the server rejected the request: {said}", "rejected")
+        return True
 
     def _said(self, response: httpx.Response) -> str:
-        text = response.text[:300]
-        return text.replace(self._key, "***") if self._key else text
+        text = response.text.replace(self._key, "***") if self._key else response.text
+        return text[:300]
 
     def _content(self, response: httpx.Response) -> tuple[str, Usage]:
         try:

@@ -7,28 +7,24 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
+if TYPE_CHECKING:
+    from spatialpin_ros.reasoning.backends.transformers import TransformersModel
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-NOT_INSTALLED = "not installed: scripts/setup --test could not get it"
-for library in ("torch", "transformers", "llguidance", "num2words"):
-    pytest.importorskip(library, reason=f"{library} is {NOT_INSTALLED}")
-
-import cv2  # noqa: E402
-import tiny_vlms  # noqa: E402
-import torch  # noqa: E402
-
-from spatialpin_ros.reasoning.backends.transformers import LocalModelSettings, TransformersModel  # noqa: E402
-
 SHORT = {"temperature": 1.0, "max_chars": 8, "max_items": 2, "max_tokens": 400}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Matrices of 32 columns are slower on many threads than on one."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -38,6 +34,8 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Save the tiny model of a family, once."""
+    import tiny_vlms
+
     made: dict[str, str] = {}
 
     def get(family: str) -> str:
@@ -61,6 +59,8 @@ def copy(folder: Callable[[str], str], tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def load(folder: Callable[[str], str]) -> Iterator[Callable[..., TransformersModel]]:
     """Load a tiny model with short replies."""
+    from spatialpin_ros.reasoning.backends.transformers import LocalModelSettings, TransformersModel
+
     loaded: list[TransformersModel] = []
 
     def make(family: str = "llava", **settings: Any) -> TransformersModel:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 
 import pytest
+import tiny_vlms
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
 from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.reasoning import create_backend
+from spatialpin_ros.reasoning.backends import transformers_loading
 
 
 def refusal(model, **settings):
@@ -27,6 +29,14 @@ def test_a_folder_that_is_not_there_names_the_command(tmp_path):
     said = refusal(tmp_path / "nothing")
     assert "cannot load the config" in said
     assert f"hf download <model id> --local-dir {tmp_path / 'nothing'}" in said
+
+
+@pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
+def test_without_torchvision_the_video_half_of_a_processor_is_left_out(load, family, monkeypatch):
+    monkeypatch.setattr(transformers_loading, "_has", lambda module: False)
+    processor = load(family)._vlm.processor
+    assert not hasattr(processor, "video_processor")
+    assert processor.image_processor is not None
 
 
 def test_an_empty_folder_is_named(tmp_path):
