@@ -2,8 +2,8 @@
 """Geometry of the RGB-only path, with the simulator's depth in place of a model: python benchmarks/rgb_only.py.
 
 The colour image is all that `reconstruct_rgb` gets; depth, boxes and masks come from modules that read the
-simulator, so that what is measured is the placement, not a network. --depth-scale and --focal-error make the depth
-as wrong as a monocular model's.
+simulator, so that what is measured is the placement, not a network. --depth-scale, --blur and --focal-error make
+the depth as wrong as a monocular model's.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ MATCH_M = 0.10
 
 
 class TrueDepth:
-    """The simulator's noise-free depth times a factor."""
+    """The simulator's noise-free depth times a factor, with edges smeared over `blur_px` pixels."""
 
     name = "simulator"
 
-    def __init__(self, depth_m: np.ndarray, scale: float = 1.0, focal_px: float | None = None) -> None:
-        self._estimate = DepthEstimate((depth_m * scale).astype(np.float32), focal_px)
+    def __init__(self, depth_m: np.ndarray, scale: float = 1.0, blur_px: float = 0.0) -> None:
+        if blur_px > 0.0:
+            depth_m = cv2.GaussianBlur(depth_m, (0, 0), blur_px)
+        self._estimate = DepthEstimate((depth_m * scale).astype(np.float32))
 
     def estimate(
         self, images: Sequence[np.ndarray], intrinsics: Intrinsics | None = None
@@ -117,7 +119,7 @@ class Tally:
 
 
 def modules_of(
-    world: World, frame: CameraFrame, names: Sequence[str], scale: float, focal_px: float | None
+    world: World, frame: CameraFrame, names: Sequence[str], scale: float = 1.0, blur_px: float = 0.0
 ) -> Modules:
     truth = world.truth()
     shapes = ["cylinder" if item.spec.kind == "cylinder" else "box" for item in truth.objects]
@@ -129,7 +131,7 @@ def modules_of(
     return Modules(
         TrueDetector(truth.labels, names),
         TrueSegmenter(frame.color, visible, whole),
-        TrueDepth(truth.depth_m, scale, focal_px),
+        TrueDepth(truth.depth_m, scale, blur_px),
     )
 
 
@@ -170,7 +172,7 @@ def one(world: World, seed: int, arguments: argparse.Namespace, tally: Tally) ->
         base_T_camera=frame.base_T_camera,
         table_z_m=0.0 if arguments.known_table else None,
     )
-    modules = modules_of(world, frame, names, arguments.depth_scale, None)
+    modules = modules_of(world, frame, names, arguments.depth_scale, arguments.blur)
     tally.scenes += 1
     tally.objects += len(truth)
     started = time.perf_counter()
@@ -221,6 +223,9 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=20, help="of each kind")
     parser.add_argument("--seed", type=int, default=7000, help="of the first scene")
     parser.add_argument("--depth-scale", type=float, default=1.0, help="factor on the true depth")
+    parser.add_argument(
+        "--blur", type=float, default=0.0, help="smear the edges of the depth [px, one sigma]"
+    )
     parser.add_argument("--focal-error", type=float, default=0.0, help="relative error of the focal length")
     parser.add_argument(
         "--known-table", action="store_true", help="let the known height of the table set the scale"
