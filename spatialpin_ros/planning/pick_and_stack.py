@@ -5,23 +5,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.plan import Alternative, FailureReason, PlanStage
+from spatialpin_ros.plan import Alternative, FailureReason, PlanStage, StageName
 from spatialpin_ros.planning.alternatives import ranked_below
 from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
 from spatialpin_ros.planning.job import Failed, Job
-from spatialpin_ros.planning.motions import MotionMaker
+from spatialpin_ros.planning.motions import Motion, MotionMaker
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.place import NoPlace, PlacePose, place_in_area, place_on_object
 from spatialpin_ros.planning.rrt_star import PathResult
 from spatialpin_ros.scene import SceneObject
 from spatialpin_ros.task import TaskStep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leg:
+    """What becomes one stage: a free motion between two ends, a straight one along a path, or a gripper width."""
+
+    name: StageName
+    text: str
+    world: CollisionWorld | None = None
+    ends: tuple[FloatArray, FloatArray] | None = None
+    path: FloatArray | None = None
+    width_m: float | None = None
+    holding: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -116,73 +128,74 @@ class PickAndPlace:
         self, search: CandidateSearch, candidate: Candidate, item: SceneObject
     ) -> tuple[list[PlanStage], FloatArray] | None:
         """Plan and time every motion of a candidate; None when one fails, with the reason noted."""
-        options = search.options
-        grasp, place = candidate.grasp, candidate.place
-        opened = search.touch_world(grasp.opening_m, candidate.padding_m)
-        free = opened.derive(padding_m=options.padding_m, near={})
-        gripping = search.held_world(grasp, candidate.padding_m, search.support)
-        stages = [self._grip("approach", grasp.opening_m, f"open the gripper for {item.name}")]
-        plan: list[Any] = [
-            ("approach", free, (self.start, candidate.approach[0]), "", f"move above {item.name}"),
-            ("approach", opened, candidate.approach, "", f"go down to {item.name}"),
-            ("grasp", None, self._closing(grasp.width_m), "", f"close on {item.name}"),
-            ("lift", gripping, candidate.lift, item.id, f"lift {item.name}"),
-        ]
-        if place is not None and candidate.lower is not None and candidate.retreat is not None:
-            on = self._name_of(search.target)
-            carrying = search.held_world(grasp, options.padding_m)
-            lowering = search.held_world(grasp, candidate.padding_m, search.target)
-            released = search.placed_world(place.object_pose, grasp.opening_m, candidate.padding_m)
-            plan += [
-                (
-                    "transfer",
-                    carrying,
-                    (candidate.lift[-1], candidate.lower[0]),
-                    item.id,
-                    f"carry {item.name} over {on}",
-                ),
-                ("place", lowering, candidate.lower, item.id, f"lower {item.name} onto {on}"),
-                ("release", None, grasp.opening_m, "", f"let go of {item.name}"),
-                ("retreat", released, candidate.retreat, "", f"draw back from {item.name}"),
-            ]
-            if self.home and options.return_home:
-                ahead = (candidate.retreat[-1], self.job.robot.config.home)
-                plan.append(
-                    ("home", released.derive(padding_m=options.padding_m, near={}), ahead, "", "return home")
-                )
-        return self._make(plan, stages, candidate)
-
-    def _make(
-        self, plan: list[Any], stages: list[PlanStage], candidate: Candidate
-    ) -> tuple[list[PlanStage], FloatArray] | None:
-        # Free motions are the ones that may fail, so they are planned before any straight one is timed.
+        legs = self._taking(search, candidate, item)
+        if candidate.place is not None:
+            legs += self._placing(search, candidate, candidate.place, item)
         made: dict[int, PlanStage] = {}
         searches: list[PathResult] = []
-        order = sorted(range(len(plan)), key=lambda k: not isinstance(plan[k][2], tuple))
-        for k in order:
-            name, world, what, holding, text = plan[k]
-            self.job.check_time(name, self.failures.listed)
-            if world is None:
-                made[k] = self._grip(name, what, text)
+        # Free motions are the ones that may fail, so they are planned before any straight one is timed.
+        for k in sorted(range(len(legs)), key=lambda k: legs[k].ends is None):
+            leg = legs[k]
+            self.job.check_time(leg.name, self.failures.listed)
+            if leg.world is None:
+                made[k] = self._grip(leg)
                 continue
-            result = (
-                self.motions.free(world, *what)
-                if isinstance(what, tuple)
-                else self.motions.straight(world, what)
-            )
-            if not result.trajectory:
-                self.failures.add(candidate.name, name, result.reason, result.detail)
-                if name == "approach":
+            motion = self._motion(leg, leg.world)
+            if not motion.trajectory:
+                self.failures.add(candidate.name, leg.name, motion.reason, motion.detail)
+                if leg.name == "approach":
                     self.dead.append(candidate.approach)
                 return None
-            if result.search is not None:
-                searches.append(result.search)
-            made[k] = self.motions.stage(name, self._step_of(name), result, holding, text)
-        for search in searches:
-            self._count(search)
-        stages += [made[k] for k in range(len(plan))]
+            searches += [motion.search] if motion.search is not None else []
+            made[k] = self.motions.stage(leg.name, self._step_of(leg.name), motion, leg.holding, leg.text)
+        for found in searches:
+            self._count(found)
+        stages = [made[k] for k in range(len(legs))]
         end = next(stage.trajectory.positions[-1] for stage in reversed(stages) if stage.trajectory)
         return stages, end
+
+    def _taking(self, search: CandidateSearch, candidate: Candidate, item: SceneObject) -> list[_Leg]:
+        grasp = candidate.grasp
+        opened = search.touch_world(grasp.opening_m, candidate.padding_m)
+        free = opened.derive(padding_m=search.options.padding_m, near={})
+        gripping = search.held_world(grasp, candidate.padding_m, search.support)
+        above, down = (self.start, candidate.approach[0]), candidate.approach
+        return [
+            _Leg("approach", f"open the gripper for {item.name}", width_m=grasp.opening_m),
+            _Leg("approach", f"move above {item.name}", free, ends=above),
+            _Leg("approach", f"go down to {item.name}", opened, path=down),
+            _Leg("grasp", f"close on {item.name}", width_m=self._closing(grasp.width_m)),
+            _Leg("lift", f"lift {item.name}", gripping, path=candidate.lift, holding=item.id),
+        ]
+
+    def _placing(
+        self, search: CandidateSearch, candidate: Candidate, place: PlacePose, item: SceneObject
+    ) -> list[_Leg]:
+        if candidate.lower is None or candidate.retreat is None:
+            raise ValueError(f"candidate '{candidate.name}': has a place but no motions to it")
+        grasp, options, on = candidate.grasp, search.options, self._name_of(search.target)
+        carrying = search.held_world(grasp, options.padding_m)
+        lowering = search.held_world(grasp, candidate.padding_m, search.target)
+        released = search.placed_world(place.object_pose, grasp.opening_m, candidate.padding_m)
+        over, key = (candidate.lift[-1], candidate.lower[0]), item.id
+        legs = [
+            _Leg("transfer", f"carry {item.name} over {on}", carrying, ends=over, holding=key),
+            _Leg("place", f"lower {item.name} onto {on}", lowering, path=candidate.lower, holding=key),
+            _Leg("release", f"let go of {item.name}", width_m=grasp.opening_m),
+            _Leg("retreat", f"draw back from {item.name}", released, path=candidate.retreat),
+        ]
+        if self.home and options.return_home:
+            free = released.derive(padding_m=options.padding_m, near={})
+            back = (candidate.retreat[-1], self.job.robot.config.home)
+            legs.append(_Leg("home", "return home", free, ends=back))
+        return legs
+
+    def _motion(self, leg: _Leg, world: CollisionWorld) -> Motion:
+        if leg.ends is not None:
+            return self.motions.free(world, *leg.ends)
+        if leg.path is None:
+            raise ValueError(f"stage '{leg.name}': has neither a path nor ends")
+        return self.motions.straight(world, leg.path)
 
     def _count(self, search: PathResult) -> None:
         """Report how a free motion was found: which part won, when first, how long at first and in the end."""
@@ -194,9 +207,9 @@ class PickAndPlace:
     def _step_of(self, name: str) -> int:
         return self.index if name in ("approach", "grasp", "lift") else self.index + 1
 
-    def _grip(self, name: Any, width_m: float, text: str) -> PlanStage:
-        force = self.job.robot.config.gripper.max_force_n
-        return PlanStage(name, self._step_of(name), gripper_width_m=width_m, gripper_force_n=force, text=text)
+    def _grip(self, leg: _Leg) -> PlanStage:
+        force, step = self.job.robot.config.gripper.max_force_n, self._step_of(leg.name)
+        return PlanStage(leg.name, step, gripper_width_m=leg.width_m, gripper_force_n=force, text=leg.text)
 
     def _closing(self, width_m: float) -> float:
         """Width to close to: well under the object's, so that the pads press, yet telling when it was missed."""
