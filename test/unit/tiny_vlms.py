@@ -30,6 +30,8 @@ TEXT = {
     "max_position_embeddings": 32768,
     "bos_token_id": None,
 }
+QWEN_ROPE = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
+QWEN_VISION = {"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32}
 VISION = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -60,29 +62,58 @@ def ends(tokenizer: Any) -> dict[str, int]:
 
 def save_qwen(folder: Path) -> None:
     """Qwen2.5-VL; its vocabulary is larger than its tokenizer's, as in the released ones."""
-    special = (*TURNS, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-    tokenizer = byte_tokenizer(special, "<|vision_start|><|image_pad|><|vision_end|>")
-    ids = dict(zip(special, tokenizer.convert_tokens_to_ids(list(special)), strict=True))
-    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
+    tokenizer, ids = qwen_tokenizer()
     config = transformers.Qwen2_5_VLConfig(
-        text_config={**TEXT, **ends(tokenizer), "vocab_size": len(tokenizer) + 5, "rope_parameters": rope},
-        vision_config={
-            "depth": 1,
-            "hidden_size": 32,
-            "intermediate_size": 32,
-            "num_heads": 2,
-            "out_hidden_size": 32,
-            "fullatt_block_indexes": [0],
+        text_config={
+            **TEXT,
+            **ends(tokenizer),
+            "vocab_size": len(tokenizer) + 5,
+            "rope_parameters": QWEN_ROPE,
         },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
+        vision_config={**QWEN_VISION, "fullatt_block_indexes": [0]},
+        **ids,
     )
     transformers.Qwen2_5_VLForConditionalGeneration(config).save_pretrained(folder)
-    transformers.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28 * 16).save_pretrained(folder)
+    save_qwen_processor(folder, tokenizer, "Qwen2_5_VLProcessor", patch_size=14)
+
+
+def save_qwen3(folder: Path) -> None:
+    """Qwen3-VL."""
+    tokenizer, ids = qwen_tokenizer()
+    config = transformers.Qwen3VLConfig(
+        text_config={
+            **TEXT,
+            **ends(tokenizer),
+            "vocab_size": len(tokenizer) + 5,
+            "rope_parameters": QWEN_ROPE,
+            "head_dim": 16,
+        },
+        vision_config={**QWEN_VISION, "deepstack_visual_indexes": [0], "num_position_embeddings": 64},
+        **ids,
+    )
+    transformers.Qwen3VLForConditionalGeneration(config).save_pretrained(folder)
+    save_qwen_processor(folder, tokenizer, "Qwen3VLProcessor", patch_size=16)
+
+
+def qwen_tokenizer() -> tuple[Any, dict[str, int]]:
+    """The tokenizer, and the ids of its marks as configurations name them."""
+    marks = {
+        "vision_start_token_id": "<|vision_start|>",
+        "vision_end_token_id": "<|vision_end|>",
+        "image_token_id": "<|image_pad|>",
+        "video_token_id": "<|video_pad|>",
+    }
+    tokenizer = byte_tokenizer((*TURNS, *marks.values()), "<|vision_start|><|image_pad|><|vision_end|>")
+    return tokenizer, {name: tokenizer.convert_tokens_to_ids(mark) for name, mark in marks.items()}
+
+
+def save_qwen_processor(folder: Path, tokenizer: Any, processor: str, patch_size: int) -> None:
+    side = 2 * patch_size
+    transformers.Qwen2VLImageProcessorPil(
+        min_pixels=side * side, max_pixels=16 * side * side, patch_size=patch_size
+    ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "processor_config.json").write_text(json.dumps({"processor_class": "Qwen2_5_VLProcessor"}))
+    (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor}))
 
 
 def save_smolvlm(folder: Path) -> None:
@@ -165,7 +196,7 @@ def replace_by_chain(model: Any, tokens: Sequence[int]) -> None:
             scores[after] = 10.0 * torch.nn.functional.normalize(embeddings[before], dim=0)
 
 
-FAMILIES = {"qwen": save_qwen, "smolvlm": save_smolvlm, "llava": save_llava}
+FAMILIES = {"qwen": save_qwen, "qwen3": save_qwen3, "smolvlm": save_smolvlm, "llava": save_llava}
 
 
 def save(family: str, folder: Path, **options: Any) -> str:

@@ -176,7 +176,9 @@ def _dtype(device: str, precision: Precision) -> Any:
     on_gpu = not device.startswith("cpu")
     if precision == "full" or (precision == "auto" and not on_gpu):
         return torch.float32
-    narrow = device.startswith("mps") or (on_gpu and not torch.cuda.is_bf16_supported())
+    narrow = device.startswith("mps") or (
+        on_gpu and not torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     return torch.float16 if narrow else torch.bfloat16
 
 

@@ -108,6 +108,22 @@ def test_too_little_memory_says_what_to_do(folder, monkeypatch):
     assert "the openai back end" in said
 
 
+@pytest.mark.parametrize(
+    ("device", "precision", "has_bfloat16", "expected"),
+    [
+        ("cpu", "auto", False, torch.float32),
+        ("cpu", "half", False, torch.bfloat16),
+        ("cuda:1", "auto", True, torch.bfloat16),
+        ("cuda", "auto", False, torch.float16),
+        ("cuda", "full", True, torch.float32),
+        ("mps", "half", False, torch.float16),
+    ],
+)
+def test_the_precision_fits_the_device(monkeypatch, device, precision, has_bfloat16, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
+    assert transformers_loading._dtype(device, precision) == expected
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU")
 def test_a_gpu_that_is_not_there_is_named(folder):
     assert "device 'cuda' is not there" in refusal(folder("llava"), device="cuda")

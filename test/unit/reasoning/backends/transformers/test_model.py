@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiny models of three families through the real loading and constrained decoding."""
+"""Tiny models of several families through the real loading and constrained decoding."""
 
 from __future__ import annotations
 
