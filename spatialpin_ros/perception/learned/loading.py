@@ -13,6 +13,8 @@ from typing import Any, Literal
 from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.torch_runtime import choose_device, require
 
+# Weights that only training reads, or that are made anew on loading.
+_UNUSED = frozenset({"mask_token", "num_batches_tracked", "position_ids", "relative_position_index"})
 Precision = Literal["auto", "full", "half"]
 
 
@@ -98,7 +100,8 @@ def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedMod
         classes,
         output_loading_info=True,
     )
-    lost = sorted(info["missing_keys"]) + sorted(str(item[0]) for item in info["mismatched_keys"])
+    missing = [key for key in info["missing_keys"] if key.rpartition(".")[2] not in _UNUSED]
+    lost = sorted(missing) + sorted(str(item[0]) for item in info["mismatched_keys"])
     if lost:
         raise BackendError(
             f"{settings.model}: {len(lost)} weights of {type(network).__name__} are missing in its files "
@@ -120,7 +123,7 @@ def load_part(kind: str, settings: ModelSettings) -> Any:
 def _read(
     what: str, factory: Any, settings: ModelSettings, classes: Mapping[str, str], **options: Any
 ) -> Any:
-    safetensors = require("safetensors")
+    safetensors, hub_errors = require("safetensors"), require("huggingface_hub.errors")
     try:
         return factory.from_pretrained(settings.model, local_files_only=settings.offline, **options)
     except (
@@ -131,6 +134,7 @@ def _read(
         KeyError,
         TypeError,
         safetensors.SafetensorError,
+        hub_errors.StrictDataclassError,
     ) as error:
         expected = f" of {' or '.join(classes.values())}" if classes else ""
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -12,8 +12,13 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: scripts/setup --test could not get it")
-transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+try:
+    import torch
+    import transformers
+except ImportError as error:
+    torch, transformers, missing = None, None, str(error)
+else:
+    missing = ""
 
 CLIP_VISION = {
     "hidden_size": 32,
@@ -303,7 +308,14 @@ SAVERS = {
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def networks() -> None:
+    """Skip what needs PyTorch where scripts/setup --test could not get it."""
+    if missing:
+        pytest.skip(f"PyTorch or transformers cannot be imported: {missing}")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(networks: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Make `tiny_model(kind)`: the folder of a saved tiny model."""
     folders: dict[str, str] = {}
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ import pytest
 from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.perception.learned import create_module, module_names
 from spatialpin_ros.torch_runtime import choose_device, require
+
+pytestmark = pytest.mark.usefixtures("networks")
 
 
 @pytest.fixture
@@ -94,9 +95,10 @@ def test_a_folder_without_processor_is_refused(copy):
         create_module("depth", "depth_anything", model=str(folder))
 
 
-def test_a_config_that_is_no_model_is_refused(copy):
+@pytest.mark.parametrize("text", ['{"hello": 1}', "{", '{"model_type": "clip", "projection_dim": "many"}'])
+def test_a_config_that_is_no_model_is_refused(copy, text):
     folder = copy("clip")
-    (folder / "config.json").write_text(json.dumps({"hello": 1}))
+    (folder / "config.json").write_text(text)
     with pytest.raises(BackendError, match="cannot load the config"):
         create_module("scorer", "clip", model=str(folder))
 
@@ -132,3 +134,17 @@ def test_devices_that_are_not_there_are_refused(tiny_model):
             "depth", "depth_anything", model=tiny_model("depth_anything"), precision="half", device="cpu"
         )
     assert choose_device("cpu") == "cpu"
+
+
+def test_a_weight_that_only_training_reads_may_be_missing(copy):
+    from safetensors.torch import load_file, save_file
+
+    folder = copy("depth_anything")
+    weights = load_file(folder / "model.safetensors")
+    del weights["backbone.embeddings.mask_token"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    assert create_module("depth", "depth_anything", model=str(folder)).name == "depth_anything"
+    del weights["head.conv3.bias"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BackendError, match=r"1 weights .*head.conv3.bias"):
+        create_module("depth", "depth_anything", model=str(folder))

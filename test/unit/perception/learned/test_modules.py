@@ -13,6 +13,8 @@ from spatialpin_ros.perception.learned.detection import GroundingDinoDetector, _
 
 BOXES = np.array([[5.0, 5.0, 50.0, 50.0], [20.0, 20.0, 58.0, 70.0]])
 
+pytestmark = pytest.mark.usefixtures("networks")
+
 
 @pytest.mark.parametrize("kind", ["grounding_dino", "owlv2"])
 def test_detectors_answer_with_the_names_asked_for_and_boxes_inside_each_image(tiny_model, images, kind):
