@@ -106,7 +106,7 @@ def share(scored: Sequence[Scored], hit: Callable[[Scored], bool], guess: float)
     drawn = np.random.default_rng(0).integers(len(seeds), size=(_RESAMPLES, len(seeds)))
     low, high = np.quantile(hits[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975))
     least, most = wilson(right, total)
-    return Share(right, total, min(float(low), least), max(float(high), most), guess)
+    return Share(right, total, max(0.0, min(float(low), least)), min(1.0, max(float(high), most)), guess)
 
 
 def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:

@@ -42,16 +42,16 @@ def latency(scored: Sequence[Scored]) -> dict[str, float]:
 def table(outcome: Outcome, title: str) -> Table:
     """The figures of each task, with 95% intervals and the best constant guess."""
     found = summaries(outcome.scored)
-    shown = Table(title=title, caption="(95% interval by scene); the best constant guess beside it")
-    shown.add_column("share of answers")
+    shown = Table(title=title, caption="(95% interval by scene), then what the best constant guess gets")
+    shown.add_column("% of answers")
     for task in found:
         shown.add_column(task, justify="right")
     measures: list[tuple[str, bool, list[Share]]] = [
-        ("qualitative: right", True, [summary.qualitative for summary in found.values()]),
-        ("says yes where it is no", False, [summary.false_positives for summary in found.values()]),
-        ("quantitative: gives a number", False, [summary.numbers for summary in found.values()]),
+        ("qualitative", True, [summary.qualitative for summary in found.values()]),
+        ("  yes for no", False, [summary.false_positives for summary in found.values()]),
+        ("gives a number", False, [summary.numbers for summary in found.values()]),
     ]
-    measures += [(f"  within {band}", True, [summary.bands[band] for summary in found.values()]) for band in BANDS]
+    measures += [(f"  {band}", True, [summary.bands[band] for summary in found.values()]) for band in BANDS]
     for name, guess, shares in measures:
         shown.add_row(name, *(_cell(share, guess) for share in shares))
     shown.add_row("questions", *(f"{s.qualitative.count} + {s.numbers.count}" for s in found.values()))
@@ -61,8 +61,8 @@ def table(outcome: Outcome, title: str) -> Table:
 def _cell(share: Share, guess: bool) -> str:
     if not share.count:
         return "-"
-    text = f"{share.value:.1%} ({share.low * 100:.0f}-{share.high * 100:.0f})"
-    return f"{text} {share.guess:.0%}" if guess else text
+    text = f"{share.value * 100:.1f} ({share.low * 100:.0f}-{share.high * 100:.0f})"
+    return f"{text} {share.guess * 100:3.0f}" if guess else f"{text}    "
 
 
 def document(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
