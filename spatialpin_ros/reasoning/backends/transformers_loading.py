@@ -126,6 +126,8 @@ def load_vlm(settings: LocalModelSettings) -> LoadedVlm:
     """
     transformers = require("transformers", EXTRA)
     device = choose_device(settings.device)
+    if _is_path(settings.model) and not Path(settings.model).expanduser().is_dir():
+        raise BackendError(f"{settings.model}: there is no such folder {_get(settings)}")
     config = _read("config", transformers.AutoConfig, settings)
     family = transformers.AutoModelForImageTextToText
     if type(config) not in family._model_mapping:

@@ -27,7 +27,7 @@ def refusal(model, **settings):
 
 def test_a_folder_that_is_not_there_names_the_command(tmp_path):
     said = refusal(tmp_path / "nothing")
-    assert "cannot load the config" in said
+    assert "there is no such folder" in said
     assert f"hf download <model id> --local-dir {tmp_path / 'nothing'}" in said
 
 
