@@ -158,7 +158,8 @@ def plan_path(
             _improve(search)
     if search.best is None:
         cancelled = options.cancelled()
-        why = "cancelled" if cancelled else f"no path found in {options.first_path_s:.1f} s"
+        kept = "" if world.upright is None else " that keeps upright what is held"
+        why = "cancelled" if cancelled else f"no path{kept} found in {options.first_path_s:.1f} s"
         return PathFailure("cancelled" if cancelled else "no_path", why)
     reached = int(np.argmin(np.linalg.norm(goals - search.best[-1], axis=1)))
     counted = world.counters.states - states, world.counters.edges - edges
