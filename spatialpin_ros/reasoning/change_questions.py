@@ -71,6 +71,15 @@ def answer(scene: Scene, before: Scene | None, text: str) -> Answer | None:
     return None
 
 
+class OnlyInOneSceneError(UnknownNameError):
+    """Asked how something changed that is in the earlier or the present scene alone."""
+
+    def __init__(self, name: str, available: Sequence[str], found: str, gone: bool) -> None:
+        super().__init__(name, available)
+        why = "is not seen any more" if gone else "is new: it was not there before"
+        self.args = (f"the {found} {why}, so there is no change of it to tell; now there is: {', '.join(available)}",)
+
+
 class _Changed(Asked):
     """The programs over two scenes; objects are looked for by name in the earlier scene, then in the present one."""
 
@@ -100,8 +109,7 @@ class _Changed(Asked):
         found = self.find(phrase)
         if isinstance(found, SceneObject):
             gone = any(item is found for item in self.changes.vanished)
-            why = "not seen any more" if gone else "new: it was not there before"
-            raise UnknownNameError(phrase, self.scene.names, f"object in both scenes, the {found.name} is {why}, one")
+            raise OnlyInOneSceneError(phrase, self.scene.names, found.name, gone)
         return found
 
     def distance(self, a: str) -> Answer:
