@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -33,9 +34,11 @@ from spatialpin_ros.nodes.robot_body import RobotBodySource
 from spatialpin_ros.nodes.support import Worker, run
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
 from spatialpin_ros.perception.annotate import annotate
+from spatialpin_ros.perception.fusion import FusionOptions, SceneFuser
 from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
 from spatialpin_ros.scene import Scene
 
+LEANING_DEG = 3.0
 PARAMETERS = (
     CAMERA,
     ROBOT,
@@ -46,6 +49,7 @@ PARAMETERS = (
     Parameter("pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES),
     Parameter("reject_robot", True, "Leave the robot out of scenes by its model and joint states."),
     Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
+    Parameter("views", 1, "Scenes are fused from so many newest frames, while nothing on the table moves.", 1, 6),
     Parameter("track", True, "Keep the ids of objects from scene to scene.", read_only=False),
     Parameter("forget_after_s", 120.0, "How long the id of an unseen object waits for its return [s].", 0.0, 1e6),
     Parameter("publish_image", True, "Publish the image with the objects drawn on it on ~/image.", read_only=False),
@@ -66,6 +70,7 @@ class SceneNode(Node):
         self._worker = Worker(self, "perception")
         self._tracker = SceneTracker(forget_after_s=values["forget_after_s"])
         self._robot = self._find_robot(values)
+        self._fuser = SceneFuser(self._options, FusionOptions(max_views=values["views"]))
         self._busy = False
         self._period_s = 1.0 / values["rate_hz"] if values["rate_hz"] else 0.0
         self._next_s = 0.0
@@ -129,13 +134,24 @@ class SceneNode(Node):
             raw.color, raw.depth, raw.info, base_T_camera, self._camera.base_frame, rectified=self._rectified
         )
         robot = None if self._robot is None else self._robot.at(frame.stamp_s)
-        scene = reconstruct(frame, self._options, robot=robot)
+        self._fuser.add(frame, robot)
+        scene = self._fuser.scene() if len(self._fuser) > 1 else reconstruct(frame, self._options, robot=robot)
+        self._check_table(scene)
         if self.get_parameter("track").value:
             scene = self._follow(scene)
         message = scene_to_msg(scene)
         self._scene_topic.publish(message)
         self._worker.submit(lambda: self._show(frame, scene))
         return message
+
+    def _check_table(self, scene: Scene) -> None:
+        lean_deg = math.degrees(math.acos(min(1.0, float(scene.table.pose.axes[2, 2]))))
+        if lean_deg > LEANING_DEG:
+            self.get_logger().warning(
+                f"the table leans by {lean_deg:.1f} degrees in {scene.base_frame}: are the camera's calibration "
+                "(camera_info) and pose right?",
+                throttle_duration_sec=30.0,
+            )
 
     def _follow(self, scene: Scene) -> Scene:
         tracked = self._tracker.update(scene)

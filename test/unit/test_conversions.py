@@ -287,6 +287,43 @@ def test_depth_encodings_with_padding_in_both_byte_orders(encoding, big):
     np.testing.assert_allclose(back, depth, atol=0.0 if encoding == "32FC1" else 0.00051)
 
 
+def test_opencv_names_of_encodings():
+    color = make_frame().color
+    bgr = padded(np.ascontiguousarray(color[..., ::-1]), "8UC3")
+    np.testing.assert_array_equal(cv.color_from_msg(bgr), color)
+    grey = padded(color[..., 0], "8UC1")
+    np.testing.assert_array_equal(cv.color_from_msg(grey), np.dstack([color[..., 0]] * 3))
+
+
+@pytest.mark.parametrize("encoding", ["mono8", "8UC1", "rgb8"])
+def test_eight_bit_depth_is_refused(encoding):
+    pixels = make_frame().color if encoding == "rgb8" else make_frame().color[..., 0]
+    with pytest.raises(CameraFrameError, match=f"'{encoding}' is not depth; known are"):
+        cv.depth_from_msg(padded(pixels, encoding))
+
+
+def test_depth_is_no_colour():
+    with pytest.raises(CameraFrameError, match="'32FC1' is not a colour; known are"):
+        cv.color_from_msg(padded(make_frame().depth_m, "32FC1"))
+
+
+def test_all_zero_depth_and_images_without_pixels_are_refused():
+    color, depth, info = cv.camera_frame_to_msgs(make_frame(), "16UC1")
+    depth.data = bytes(len(depth.data))
+    with pytest.raises(CameraFrameError, match="depth stream running"):
+        cv.camera_frame_from_msgs(color, depth, info, Pose())
+    with pytest.raises(CameraFrameError, match="0x0"):
+        cv.camera_frame_from_msgs(Image(encoding="rgb8"), depth, info, Pose())
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -5.0])
+def test_calibration_of_nonsense_is_refused(number):
+    color, depth, info = cv.camera_frame_to_msgs(make_frame())
+    info.k[0] = number
+    with pytest.raises(CameraFrameError, match="calibrated"):
+        cv.camera_frame_from_msgs(color, depth, info, Pose())
+
+
 def test_unknown_encodings_and_short_data_are_named():
     message = padded(make_frame().color, "rgb8")
     message.encoding = "yuv422"

@@ -14,7 +14,13 @@ from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import InvalidValueError, PerceptionError
 from spatialpin_ros.perception.assemble import assemble
 from spatialpin_ros.perception.fusion.association import Member, associate
-from spatialpin_ros.perception.fusion.joining import contradicted, join, thin_points, with_visibility
+from spatialpin_ros.perception.fusion.joining import (
+    contradicted,
+    fragments,
+    join,
+    thin_points,
+    with_visibility,
+)
 from spatialpin_ros.perception.fusion.options import FusionOptions
 from spatialpin_ros.perception.fusion.registration import refine_poses
 from spatialpin_ros.perception.fusion.views import Shot, View, find_common_table, segment_view, several
@@ -91,6 +97,9 @@ def _scene_of_views(
     groups = [g for g in associate(views, fusion) if not contradicted(views, g, fusion)]
     clock.note("associate")
     candidates = [join(views, group, reference, noise_m, options, fusion) for group in groups]
+    pieces = fragments(candidates, fusion)
+    groups = [group for i, group in enumerate(groups) if i not in pieces]
+    candidates = [candidate for i, candidate in enumerate(candidates) if i not in pieces]
     clock.note("join")
     grid = several(views, reference)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]

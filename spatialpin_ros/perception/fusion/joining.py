@@ -10,17 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, UInt8Array
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception.assemble import Candidate, visible_share
 from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.fusion.association import Member
 from spatialpin_ros.perception.fusion.options import FusionOptions
-from spatialpin_ros.perception.fusion.views import View
+from spatialpin_ros.perception.fusion.views import View, chromaticities
 from spatialpin_ros.perception.models import Solid, fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
 
 _SAME_TOP_M = 0.005
 _SIDE_MARGIN_M = 0.004
 _CHECKED_POINTS = 150
+_FRAGMENT_MARGIN_M, _FRAGMENT_SHARE = 0.005, 0.7
 
 
 def join(
@@ -79,6 +81,23 @@ def contradicted(views: Sequence[View], group: Sequence[Member], options: Fusion
         for k, view in enumerate(views)
         if k not in showing
     )
+
+
+def fragments(candidates: Sequence[Candidate], options: FusionOptions) -> set[int]:
+    """Indices of candidates that lie inside a larger one of their colour: pieces of it that a view split off."""
+    chroma = chromaticities(candidates)
+    boxes = [c.solid.box(Pose()) for c in candidates]
+    found: set[int] = set()
+    for i, piece in enumerate(candidates):
+        points = piece.evidence.points[:: max(1, len(piece.evidence.points) // _CHECKED_POINTS)]
+        for j, box in enumerate(boxes):
+            if j == i or j in found or box.volume <= boxes[i].volume:
+                continue
+            alike = np.abs(chroma[i] - chroma[j]).max() <= options.max_chroma
+            if alike and float(box.contains(points, _FRAGMENT_MARGIN_M).mean()) > _FRAGMENT_SHARE:
+                found.add(i)
+                break
+    return found
 
 
 def _join_evidence(

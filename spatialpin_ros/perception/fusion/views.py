@@ -110,10 +110,11 @@ def segment_view(
     found = fit_regions(grid, regions, options, noise_m, clock)
     colors = grid.camera.color.reshape(-1, 3)
     candidates = tuple(replace(c, colors=colors[c.evidence.index]) for c in found)
-    return View(shot.frame, grid, candidates, _chroma(candidates), regions.leftover)
+    return View(shot.frame, grid, candidates, chromaticities(candidates), regions.leftover)
 
 
-def _chroma(candidates: Sequence[Candidate]) -> FloatArray:
+def chromaticities(candidates: Sequence[Candidate]) -> FloatArray:
+    """(C, 2) shares of red and green in the colour of each candidate."""
     rgb = np.array(
         [representative_color(c.colors) for c in candidates if c.colors is not None], dtype=np.float64
     ).reshape(-1, 3)
