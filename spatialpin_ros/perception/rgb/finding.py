@@ -61,7 +61,7 @@ def find_objects(
         dilation_px: how much farther than its mask an object is painted over.
 
     Returns:
-        Objects in the order of their names; names that were not found are absent.
+        Objects in the order of their names, spelled as given; names that were not found are absent.
     """
     chosen = choose_detections(detector.detect([image], names)[0], names, per_name)
     if not chosen:
@@ -69,7 +69,7 @@ def find_objects(
     boxes = np.stack([item.box for item in chosen])
     first = segmenter.segment([image], [Prompt(boxes=boxes)])[0]
     found = [
-        FoundObject(item.name, item.box, mask, mask, float(item.score * score))
+        FoundObject(_spelled(item.name, names), item.box, mask, mask, float(item.score * score))
         for item, mask, score in zip(chosen, first.masks, first.scores, strict=True)
         if mask.any()
     ]
@@ -94,6 +94,12 @@ def choose_detections(
         kept.append(item)
     order = {name.casefold().strip(" ."): rank for rank, name in enumerate(names)}
     return sorted(kept, key=lambda item: (order.get(item.name.casefold(), len(order)), -item.score))
+
+
+def _spelled(name: str, names: Sequence[str]) -> str:
+    """The caller's spelling of a name that a detector has put into lower case."""
+    key = name.casefold().strip(" .")
+    return next((given.strip() for given in names if given.casefold().strip(" .") == key), name)
 
 
 def _overlap(a: FloatArray, b: FloatArray) -> float:

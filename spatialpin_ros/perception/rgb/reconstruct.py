@@ -74,14 +74,12 @@ def reconstruct_rgb(
         per_name=options.per_name,
         dilation_px=options.dilation_px,
     )
-    absent = [name for name in names if not any(_same(item.name, name) for item in found)]
+    absent = [name for name in names if not any(item.name == name.strip() for item in found)]
     if absent:
         notes.append(f"not found in the image: {', '.join(absent)}")
     masks = [item.visible for item in found]
-    scene = reconstruct_masks(
-        frame, masks, [_spelled(item.name, names) for item in found], options.perception
-    )
-    return _placed(scene, frame, found, names, trust, options, notes)
+    scene = reconstruct_masks(frame, masks, [item.name for item in found], options.perception)
+    return _placed(scene, frame, found, trust, options, notes)
 
 
 def estimate_frame(
@@ -151,7 +149,6 @@ def _placed(
     scene: Scene,
     frame: CameraFrame,
     found: Sequence[FoundObject],
-    names: Sequence[str],
     trust: float,
     options: RgbOptions,
     notes: list[str],
@@ -165,7 +162,7 @@ def _placed(
     }
     for item, index in zip(found, owner, strict=True):
         if index is None:
-            added = _from_silhouette(scene, frame, item, _spelled(item.name, names), trust, len(objects))
+            added = _from_silhouette(scene, frame, item, trust, len(objects))
             if added is None:
                 notes.append(f"{item.name}: found in the image, but it has no depth above the table")
                 continue
@@ -216,7 +213,7 @@ def _refined(
 
 
 def _from_silhouette(
-    scene: Scene, frame: CameraFrame, found: FoundObject, name: str, trust: float, number: int
+    scene: Scene, frame: CameraFrame, found: FoundObject, trust: float, number: int
 ) -> SceneObject | None:
     box = box_of_silhouette(frame, found.visible, found.whole, scene.table.height_z)
     if box is None or box.height < 0.006:
@@ -224,7 +221,7 @@ def _from_silhouette(
     color = representative_color(frame.color[found.visible])
     taken = {item.id for item in scene.objects}
     key = next(f"o{k}" for k in range(number + 1, number + len(taken) + 3) if f"o{k}" not in taken)
-    unique = name if name not in scene.names else f"{name} ({key})"
+    unique = found.name if found.name not in scene.names else f"{found.name} ({key})"
     return SceneObject(
         id=key,
         name=unique,
@@ -246,12 +243,3 @@ def _cut(found: FoundObject) -> bool:
     edge = found.whole.copy()
     edge[b : height - b, b : width - b] = False
     return bool(edge.any())
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold().strip(" .") == other.casefold().strip(" .")
-
-
-def _spelled(name: str, names: Sequence[str]) -> str:
-    """The caller's spelling of a name that a detector has put into lower case."""
-    return next((given.strip() for given in names if _same(given, name)), name)

@@ -55,6 +55,25 @@ def test_the_second_look_completes_what_another_object_hides(know, bodies):
     assert known.segmenter.calls == [1, 2]
 
 
+def test_names_keep_the_callers_spelling(know, bodies):
+    known = know({"Toy Brick": bodies["box"](0.5, 0.0, (0.06, 0.06, 0.06), RED)})
+    found = find_objects(known.frame.color, [" Toy Brick "], KnownLower(known), known.modules.segmenter, None)
+    assert [item.name for item in found] == ["Toy Brick"]
+
+
+class KnownLower:
+    """A detector that answers in lower case, as GroundingDINO's does."""
+
+    name = "lower"
+
+    def __init__(self, known):
+        self.known = known
+
+    def detect(self, images, names):
+        (found,) = self.known.modules.detector.detect(images, ["toy brick"])
+        return [tuple(detection(item.name.lower(), *item.box, item.score) for item in found)]
+
+
 def test_a_second_mask_of_something_else_is_ignored(know, bodies):
     known = know(
         {
