@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HISTORY = 400
 STALE_S = 2.0
 QUIET_S = 60.0
+FOLLOWING_STATE_S = 0.15
+CLOCKS_DISAGREE_S = 5.0
 
 
 class RobotBodySource:
@@ -38,7 +40,7 @@ class RobotBodySource:
 
     def __init__(self, node: Node, robot: RobotConfig, description_topic: str) -> None:
         self._node, self._robot = node, robot
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._positions: dict[str, float] = {}
         self._history: deque[tuple[float, dict[str, float]]] = deque(maxlen=HISTORY)
         self._arrived_s = -float("inf")
@@ -58,6 +60,7 @@ class RobotBodySource:
             if set(self._robot.joints) <= set(message.name):
                 self._history.append((seconds(message.header.stamp), dict(self._positions)))
                 self._arrived_s = time.monotonic()
+                self._lock.notify_all()
 
     def _describe(self, message: String) -> None:
         with self._lock:
@@ -80,12 +83,21 @@ class RobotBodySource:
             self._poser, self._failed = None, True
             self._node.get_logger().warning(f"the robot itself is not left out of scenes: {error}")
 
+    def _passed(self, stamp_s: float) -> bool:
+        """Whether the states reach beyond a stamp, or are of another clock, so that it cannot be told."""
+        if not self._history:
+            return True
+        newest_s = self._history[-1][0]
+        return newest_s >= stamp_s or stamp_s - newest_s > CLOCKS_DISAGREE_S
+
     def at(self, stamp_s: float) -> RobotBody | None:
         """The robot's body nearest in time to a stamp; None, with a warning, where nothing is known of it."""
         self.prepare()
         if self._poser is None:
             return None
         with self._lock:
+            # The arm may move: a state from after the exposure is worth a short wait.
+            self._lock.wait_for(lambda: self._passed(stamp_s), FOLLOWING_STATE_S)
             fresh = time.monotonic() - self._arrived_s < STALE_S
             nearest = min(self._history, key=lambda entry: abs(entry[0] - stamp_s), default=None)
         if nearest is None or not fresh:
