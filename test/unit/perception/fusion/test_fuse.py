@@ -14,8 +14,11 @@ from spatialpin_ros.errors import InvalidValueError, PerceptionError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.fusion import FusionOptions, SceneFuser, fuse
+from spatialpin_ros.perception.fusion.joining import fragments
+from spatialpin_ros.perception.fusion.views import Shot, find_common_table, segment_view
 from spatialpin_ros.perception.models import Solid
 from spatialpin_ros.perception.support import overlap_share
+from spatialpin_ros.perception.timing import StepClock
 from spatialpin_ros.robot_body import ConvexPart, RobotBody
 
 RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 150, 50), (30, 60, 200), (235, 205, 30)
@@ -175,6 +178,24 @@ def test_bad_arguments_are_named(cast, options):
         fuse([frame], options, robots=[None, None])
     with pytest.raises(InvalidValueError, match="voxel_m"):
         FusionOptions(voxel_m=0.0)
+
+
+def test_slivers_of_a_face_join_their_solid_and_a_rider_does_not(cast, bodies, options):
+    shapes = [
+        bodies["box"](0.5, 0.0, (0.08, 0.08, 0.08), RED),
+        bodies["box"](0.5, 0.0, (0.04, 0.04, 0.04), RED, floor=0.08),
+    ]
+    shot = Shot.of(cast(shapes), None, options)
+    table, noise_m = find_common_table([shot], options)
+    candidates = list(segment_view(shot, table, noise_m, options, StepClock()).candidates)
+    assert len(candidates) == 2
+    assert not fragments(candidates, FusionOptions())
+    base = min(candidates, key=lambda c: c.evidence.top_m)
+    face = base.evidence.points[:, 2] < 0.05
+    few = replace(base.evidence, points=base.evidence.points[face], top_m=0.05)
+    size = np.array([0.002, 0.08, 0.05])
+    sliver = replace(base, evidence=few, solid=replace(base.solid, size=size), colors=base.colors[face])
+    assert fragments([*candidates, sliver], FusionOptions()) == {2}
 
 
 def test_like_footprints_overlap_wholly():
