@@ -48,7 +48,7 @@ class PathOptions:
     improve_s: float = 0.05
     improve_edges: int = 150
     check_rad: float = 0.02
-    good_enough: float = 1.05
+    good_enough: float = 1.001
     seed: int = 0
     cancelled: Callable[[], bool] = never
 

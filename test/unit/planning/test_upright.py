@@ -125,16 +125,11 @@ def carried_tilts(robot: RobotModel, plan: Plan) -> np.ndarray:
     return np.concatenate(tilts)
 
 
-def test_where_no_way_is_found_the_constraint_is_named(
-    barred: tuple, robot: RobotModel, make_object: Callable, make_scene: Callable
-) -> None:
-    _, start, goal = barred
-    screen = make_object("o2", (0.62, 0.0), (0.6, 0.03, 1.2))
-    obstacles = scene_obstacles(make_scene(screen), robot.config.workspace)
-    world = CollisionWorld(robot, obstacles, width_m=0.08, upright=Upright(DOWN, 0.2))
-    refused = plan_path(world, start, goal[None], PathOptions(first_path_s=0.3))
+def test_where_no_way_is_found_the_constraint_is_named(barred: tuple) -> None:
+    world, start, goal = barred
+    refused = plan_path(world, start, goal[None], PathOptions(first_path_s=0.0))
     assert isinstance(refused, PathFailure)
-    assert refused.reason == "no_path", refused
+    assert refused.reason == "no_path"
     assert "upright" in refused.detail
 
 
