@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four stages on a real arm and camera whose drivers and controllers run already; by default a dry run, and slow."""
+"""The four stages on a real arm and camera whose drivers and controllers run already: dry run by default, and slow."""
 
 from launch import LaunchDescription
 

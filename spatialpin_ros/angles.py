@@ -123,7 +123,9 @@ def turn_between(before: SceneObject, after: SceneObject) -> float:
         raise UndefinedAngleError(f"a turn of the {before.name} cannot be seen: it is a ball")
     if "cylinder" in (before.shape, after.shape):
         if stands(before) and stands(after):
-            raise UndefinedAngleError(f"a turn of the {before.name} cannot be seen: it is round and stands upright")
+            raise UndefinedAngleError(
+                f"a turn of the {before.name} cannot be seen: it is round and stands upright"
+            )
         return axis_angle(before, after)
     return _smallest_rotation(before.box, after.box)
 

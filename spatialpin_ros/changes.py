@@ -16,7 +16,9 @@ from spatialpin_ros.scene import Scene, SceneObject
 MOVED_M = 0.015
 TURNED_RAD = float(np.deg2rad(8.0))
 # Between two looks anything may have moved anywhere, so place says little and kind says more than for an arm's task.
-MATCHING = MatchOptions(color_scale=0.08, size_scale_m=0.010, max_position_cost=1.2, shape_cost=1.5, max_cost=3.2)
+MATCHING = MatchOptions(
+    color_scale=0.08, size_scale_m=0.010, max_position_cost=1.2, shape_cost=1.5, max_cost=3.2
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

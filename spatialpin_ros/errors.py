@@ -29,7 +29,9 @@ class ReasoningError(SpatialPinError):
 class UnknownNameError(ReasoningError):
     """A name that matches nothing in the scene; lists what there is, and a likely spelling if there is one."""
 
-    def __init__(self, name: str, available: Sequence[str], kind: str = "object", suggestion: str = "") -> None:
+    def __init__(
+        self, name: str, available: Sequence[str], kind: str = "object", suggestion: str = ""
+    ) -> None:
         self.name, self.available, self.kind, self.suggestion = name, tuple(available), kind, suggestion
         there_is = ", ".join(available) if available else "nothing"
         hint = f"; did you mean '{suggestion}'?" if suggestion else ""

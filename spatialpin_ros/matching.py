@@ -69,7 +69,9 @@ def _costs(
     color = _pairwise(_color_features(before), _color_features(after)) / options.color_scale
     size = np.abs(_sizes(before)[:, None] - _sizes(after)[None]).mean(axis=2) / options.size_scale_m
     centres = np.array([item.centre for item in after.objects])
-    distance = np.array([_nearest(centres, (item.centre, *places.get(item.id, ()))) for item in before.objects])
+    distance = np.array(
+        [_nearest(centres, (item.centre, *places.get(item.id, ()))) for item in before.objects]
+    )
     position = np.minimum(distance / options.position_scale_m, options.max_position_cost)
     shape = np.array(
         [[_shape_differs(one, other) for other in after.objects] for one in before.objects], dtype=np.float64

@@ -64,7 +64,9 @@ def viewer_frame(base_T_camera: Pose) -> ReferenceFrame:
     right = base_T_camera.axes[:, 0] * np.array([1.0, 1.0, 0.0])
     length = float(np.linalg.norm(right))
     if length < 0.2:
-        raise InvalidValueError("viewer frame: the camera is rolled by about 90 degrees, left and right are undefined")
+        raise InvalidValueError(
+            "viewer frame: the camera is rolled by about 90 degrees, left and right are undefined"
+        )
     right = right / length
     return ReferenceFrame("viewer", np.vstack([right, np.cross(right, UP), UP]))
 
@@ -125,19 +127,27 @@ def directional_offset(direction: Direction, a: SceneObject, b: SceneObject, fra
     return sign * float(offset(a, b, frame)[axis])
 
 
-def left_of(a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M) -> bool:
+def left_of(
+    a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M
+) -> bool:
     return holds("left_of", a, b, frame, margin_m)
 
 
-def right_of(a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M) -> bool:
+def right_of(
+    a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M
+) -> bool:
     return holds("right_of", a, b, frame, margin_m)
 
 
-def in_front_of(a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M) -> bool:
+def in_front_of(
+    a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M
+) -> bool:
     return holds("in_front_of", a, b, frame, margin_m)
 
 
-def behind(a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M) -> bool:
+def behind(
+    a: SceneObject, b: SceneObject, frame: ReferenceFrame, margin_m: float = DIRECTION_MARGIN_M
+) -> bool:
     return holds("behind", a, b, frame, margin_m)
 
 
@@ -182,7 +192,8 @@ def surface_gap(a: SceneObject, b: SceneObject) -> float:
     """
     radii = [float(item.size.min()) / 2.0 if item.shape == "sphere" else 0.0 for item in (a, b)]
     boxes = [
-        OrientedBox(item.box.pose, np.full(3, 1e-9)) if item.shape == "sphere" else item.box for item in (a, b)
+        OrientedBox(item.box.pose, np.full(3, 1e-9)) if item.shape == "sphere" else item.box
+        for item in (a, b)
     ]
     return max(0.0, obb_distance(boxes[0], boxes[1]) - sum(radii))
 
@@ -210,7 +221,9 @@ def all_carried_by(scene: Scene, carrier_id: str) -> tuple[SceneObject, ...]:
     found: list[SceneObject] = []
     level = [carrier_id]
     while level:
-        found += (layer := [item for item in scene.objects if item.supported_by in level and item not in found])
+        found += (
+            layer := [item for item in scene.objects if item.supported_by in level and item not in found]
+        )
         level = [item.id for item in layer]
     return tuple(found)
 

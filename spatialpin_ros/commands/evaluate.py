@@ -16,7 +16,10 @@ from spatialpin_ros.commands.reasoner import BackendName, Reasoner, Record, Sett
 from spatialpin_ros.demo.account import make_console
 
 evaluate = typer.Typer(
-    cls=FriendlyGroup, help="Measure against the simulator's truth.", no_args_is_help=True, rich_markup_mode="rich"
+    cls=FriendlyGroup,
+    help="Measure against the simulator's truth.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
 )
 
 
@@ -31,13 +34,19 @@ def vqa(
     backend: BackendName = "symbolic",
     settings: Settings = None,
     priors: Annotated[
-        str, typer.Option(help="What a language model is told: full, coarse, objects or none. Symbolic uses the scene.")
+        str,
+        typer.Option(
+            help="What a language model is told: full, coarse, objects or none. Symbolic uses the scene."
+        ),
     ] = "full",
     scenes: Annotated[int, typer.Option(min=1, help="Pairs of looks to render.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of scenes and questions; 0 was used in development.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that render and perceive.")] = 2,
     share: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="Share of the full number of questions, to spare a slow model.")
+        float,
+        typer.Option(
+            min=0.001, max=1.0, help="Share of the full number of questions, to spare a slow model."
+        ),
     ] = 1.0,
     record: Record = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the report.")] = Path("vqa_report"),
@@ -77,7 +86,11 @@ def vqa(
         "machine": machine,
         "machine_line": " · ".join(f"{key}: {value}" for key, value in machine.items()),
     }
-    console.print(vqa_report.table(outcome, f"Spatial question answering by {backend}, seed {seed}, {scenes} scenes"))
+    console.print(
+        vqa_report.table(outcome, f"Spatial question answering by {backend}, seed {seed}, {scenes} scenes")
+    )
     times = vqa_report.latency(outcome.scored)
-    console.print(f"an answer took {times['median_s'] * 1e3:.2f} ms (median; p95 {times['p95_s'] * 1e3:.2f} ms)")
+    console.print(
+        f"an answer took {times['median_s'] * 1e3:.2f} ms (median; p95 {times['p95_s'] * 1e3:.2f} ms)"
+    )
     console.print(f"report: {vqa_report.write(out, outcome, facts)}")

@@ -101,7 +101,9 @@ def ask(
     either(scene, live)
     reasoner = Reasoner(backend, settings or (), record, photo).here(live)
     if live and before is not None:
-        raise typer.BadParameter("--before goes with a scene file; the running graph remembers earlier scenes itself")
+        raise typer.BadParameter(
+            "--before goes with a scene file; the running graph remembers earlier scenes itself"
+        )
     answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner, before)
     console = make_console()
     console.print(Text(answer.text, "bold"))

@@ -25,7 +25,8 @@ Record = Annotated[
     Path | None, typer.Option(help="Folder that keeps every prompt, image and reply of a language model.")
 ]
 Photo = Annotated[
-    Path | None, typer.Option("--photo", help="Colour image that the scene was made from, for a model that looks.")
+    Path | None,
+    typer.Option("--photo", help="Colour image that the scene was made from, for a model that looks."),
 ]
 
 

@@ -29,7 +29,12 @@ from spatialpin_ros.plan import Plan, Trajectory
 from spatialpin_ros.scene import Scene, SceneObject
 
 TEXT_HEIGHT_M = 0.025
-_MARKER_SHAPES = {"box": Marker.CUBE, "cylinder": Marker.CYLINDER, "sphere": Marker.SPHERE, "unknown": Marker.CUBE}
+_MARKER_SHAPES = {
+    "box": Marker.CUBE,
+    "cylinder": Marker.CYLINDER,
+    "sphere": Marker.SPHERE,
+    "unknown": Marker.CUBE,
+}
 _STAGE_COLORS = {
     "approach": (0.2, 0.6, 1.0),
     "grasp": (1.0, 0.8, 0.1),
@@ -143,8 +148,15 @@ def _joined(motions: Iterable[Trajectory]) -> Trajectory:
     parts = [(first.times, first.positions, first.velocities, first.accelerations)]
     offset = first.duration_s
     for motion in rest:
-        arrays = (motion.times[1:] + offset, motion.positions[1:], motion.velocities[1:], motion.accelerations[1:])
+        arrays = (
+            motion.times[1:] + offset,
+            motion.positions[1:],
+            motion.velocities[1:],
+            motion.accelerations[1:],
+        )
         parts.append(arrays)
         offset += motion.duration_s
-    times, positions, velocities, accelerations = (np.concatenate(column) for column in zip(*parts, strict=True))
+    times, positions, velocities, accelerations = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     return Trajectory(first.joint_names, times, positions, velocities, accelerations)

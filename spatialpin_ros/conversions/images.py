@@ -41,7 +41,13 @@ _ENCODINGS = {
     "16UC1": _Encoding("u2", 1),
     "32FC1": _Encoding("f4", 1),
 }
-_COLOR_ORDERS = {"rgb8": [0, 1, 2], "rgba8": [0, 1, 2], "bgr8": [2, 1, 0], "bgra8": [2, 1, 0], "8UC3": [2, 1, 0]}
+_COLOR_ORDERS = {
+    "rgb8": [0, 1, 2],
+    "rgba8": [0, 1, 2],
+    "bgr8": [2, 1, 0],
+    "bgra8": [2, 1, 0],
+    "8UC3": [2, 1, 0],
+}
 _DEPTHS = {"16UC1", "mono16", "32FC1"}
 
 
@@ -101,7 +107,9 @@ def color_from_msg(message: Image) -> UInt8Array:
 def depth_from_msg(message: Image) -> Float32Array:
     """Return (H, W) depth [m]; integer encodings are millimetres (REP-118)."""
     if message.encoding not in _DEPTHS:
-        raise CameraFrameError(f"depth image: encoding '{message.encoding}' is not depth; known are {sorted(_DEPTHS)}")
+        raise CameraFrameError(
+            f"depth image: encoding '{message.encoding}' is not depth; known are {sorted(_DEPTHS)}"
+        )
     pixels = _pixels(message, "depth")[..., 0]
     if message.encoding == "32FC1":
         return np.ascontiguousarray(pixels, dtype=np.float32)
@@ -124,7 +132,11 @@ def _pixels(message: Image, what: str) -> npt.NDArray[Any]:
         )
     rows = np.frombuffer(message.data, dtype=np.uint8, count=message.step * message.height)
     rows = rows.reshape(message.height, message.step)[:, :row_bytes]
-    pixels = np.frombuffer(rows.tobytes(), dtype=dtype) if message.step != row_bytes else rows.reshape(-1).view(dtype)
+    pixels = (
+        np.frombuffer(rows.tobytes(), dtype=dtype)
+        if message.step != row_bytes
+        else rows.reshape(-1).view(dtype)
+    )
     native = pixels.astype(dtype.newbyteorder("="), copy=False)
     return native.reshape(message.height, message.width, encoding.channels)
 
@@ -136,7 +148,11 @@ def intrinsics_from_msg(info: CameraInfo, *, rectified: bool = False) -> Intrins
         CameraFrameError: when the camera is not calibrated, or the image is a binned or cropped one.
     """
     roi = info.roi
-    if info.binning_x > 1 or info.binning_y > 1 or (roi.width, roi.height) not in ((0, 0), (info.width, info.height)):
+    if (
+        info.binning_x > 1
+        or info.binning_y > 1
+        or (roi.width, roi.height) not in ((0, 0), (info.width, info.height))
+    ):
         raise CameraFrameError(
             f"camera_info: binning {info.binning_x}x{info.binning_y} and region {roi.width}x{roi.height} are not "
             "supported; publish the calibration of the image as it is"
@@ -153,7 +169,9 @@ def _undistort(rgb: UInt8Array, depth_m: Float32Array, info: CameraInfo) -> tupl
     size = (info.width, info.height)
     across, down = _undistortion_maps(info.distortion_model, tuple(info.k), tuple(info.d), size)
     smooth = cv2.remap(rgb, across, down, cv2.INTER_LINEAR)
-    nearest = cv2.remap(depth_m, across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
+    nearest = cv2.remap(
+        depth_m, across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0
+    )
     return np.asarray(smooth, dtype=np.uint8), np.asarray(nearest, dtype=np.float32)
 
 
@@ -217,7 +235,9 @@ def intrinsics_to_msg(intrinsics: Intrinsics, frame: str, stamp_s: float = 0.0) 
     )
 
 
-def camera_frame_to_msgs(frame: CameraFrame, depth_encoding: str = "32FC1") -> tuple[Image, Image, CameraInfo]:
+def camera_frame_to_msgs(
+    frame: CameraFrame, depth_encoding: str = "32FC1"
+) -> tuple[Image, Image, CameraInfo]:
     """Convert to colour image, depth image and camera_info with one stamp."""
     where = (frame.camera_frame, frame.stamp_s)
     return (

@@ -32,7 +32,9 @@ def points_to_msg(points: Float32Array, colors: UInt8Array, frame: str, stamp_s:
         r, g, b = colors.astype(np.uint32).T
         data[:, 3] = ((r << 16) | (g << 8) | b).astype("<u4").view("<f4")
     step = data.itemsize * len(names)
-    fields = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate(names)]
+    fields = [
+        PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate(names)
+    ]
     return PointCloud2(
         header=header(frame, stamp_s),
         height=1,
@@ -61,7 +63,9 @@ def points_from_msg(message: PointCloud2) -> tuple[Float32Array, UInt8Array]:
     points = np.column_stack([table[name].astype(np.float32) for name in ("x", "y", "z")])
     colors = np.zeros((0, 3), dtype=np.uint8)
     if "rgb" in (table.dtype.names or ()):
-        packed = np.ascontiguousarray(table["rgb"].astype(table["rgb"].dtype.newbyteorder("="))).view(np.uint32)
+        packed = np.ascontiguousarray(table["rgb"].astype(table["rgb"].dtype.newbyteorder("="))).view(
+            np.uint32
+        )
         colors = np.column_stack([packed >> 16 & 255, packed >> 8 & 255, packed & 255]).astype(np.uint8)
     good = np.isfinite(points).all(axis=1)
     return points[good], colors[good] if len(colors) else colors
@@ -83,7 +87,10 @@ def _table(message: PointCloud2) -> npt.NDArray[np.void]:
             "itemsize": message.point_step,
         }
     )
-    if len(message.data) < message.row_step * message.height or message.row_step < message.point_step * message.width:
+    if (
+        len(message.data) < message.row_step * message.height
+        or message.row_step < message.point_step * message.width
+    ):
         raise InvalidValueError(
             f"point cloud: {message.height}x{message.width} points of {message.point_step} bytes do not fit "
             f"{len(message.data)} bytes in rows of {message.row_step}"

@@ -123,7 +123,9 @@ def _step_from_msg(message: TaskStepMsg) -> TaskStep:
 
 def trajectory_to_msg(trajectory: Trajectory, frame: str = "", stamp_s: float = 0.0) -> JointTrajectory:
     """Convert a trajectory; times are rounded to nanoseconds. A zero stamp means: start now."""
-    rows = zip(trajectory.times, trajectory.positions, trajectory.velocities, trajectory.accelerations, strict=True)
+    rows = zip(
+        trajectory.times, trajectory.positions, trajectory.velocities, trajectory.accelerations, strict=True
+    )
     points = [
         JointTrajectoryPoint(
             positions=floats(position),
@@ -133,7 +135,9 @@ def trajectory_to_msg(trajectory: Trajectory, frame: str = "", stamp_s: float = 
         )
         for time, position, velocity, acceleration in rows
     ]
-    return JointTrajectory(header=header(frame, stamp_s), joint_names=list(trajectory.joint_names), points=points)
+    return JointTrajectory(
+        header=header(frame, stamp_s), joint_names=list(trajectory.joint_names), points=points
+    )
 
 
 def trajectory_from_msg(message: JointTrajectory, joint_names: Sequence[str] = ()) -> Trajectory:
@@ -148,7 +152,9 @@ def trajectory_from_msg(message: JointTrajectory, joint_names: Sequence[str] = (
     names = tuple(joint_names) or tuple(message.joint_names)
     missing = sorted(set(names) - set(message.joint_names))
     if missing or len(set(message.joint_names)) != len(names):
-        raise InvalidValueError(f"trajectory: joints {list(message.joint_names)} are not the expected {list(names)}")
+        raise InvalidValueError(
+            f"trajectory: joints {list(message.joint_names)} are not the expected {list(names)}"
+        )
     order = [list(message.joint_names).index(name) for name in names]
     count = len(names)
 
@@ -158,7 +164,9 @@ def trajectory_from_msg(message: JointTrajectory, joint_names: Sequence[str] = (
             return np.zeros((len(rows), count))
         wrong = [index for index, row in enumerate(rows) if len(row) != count]
         if wrong:
-            raise InvalidValueError(f"trajectory: point {wrong[0]} needs {count} {field}, has {len(rows[wrong[0]])}")
+            raise InvalidValueError(
+                f"trajectory: point {wrong[0]} needs {count} {field}, has {len(rows[wrong[0]])}"
+            )
         return np.array(rows, dtype=np.float64).reshape(len(rows), count)[:, order]
 
     times = np.array([seconds(point.time_from_start) for point in message.points])
@@ -244,7 +252,9 @@ def _stage_from_msg(message: PlanStageMsg) -> PlanStage:
 
 def plan_failure_to_msg(failure: PlanFailure) -> PlanFailureMsg:
     candidates = [
-        CandidateFailureMsg(candidate=item.candidate, stage=item.stage, reason=item.reason, detail=item.detail)
+        CandidateFailureMsg(
+            candidate=item.candidate, stage=item.stage, reason=item.reason, detail=item.detail
+        )
         for item in failure.candidates
     ]
     return PlanFailureMsg(

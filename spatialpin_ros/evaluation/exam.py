@@ -34,7 +34,9 @@ class _Candidate:
     seed: int
 
 
-def make_exam(pairs: Sequence[Pair], seed: int, counts: dict[Task, tuple[int, int]] | None = None) -> list[Question]:
+def make_exam(
+    pairs: Sequence[Pair], seed: int, counts: dict[Task, tuple[int, int]] | None = None
+) -> list[Question]:
     """Draw questions about rendered pairs; equal pairs and seed give equal questions.
 
     Each task's questions are spread evenly over its programs, then over scenes; each program has as many yes as no.
@@ -99,7 +101,9 @@ def _askable(look: Look) -> list[SceneObject]:
 def _known(item: SceneObject, pair: Pair) -> bool:
     """Whether an object of the second look was seen well in the first, and its plain name means it alone in both."""
     plain = f"{item.color} {item.label}"
-    names = Counter(f"{o.color} {o.label}" for scene in _truths(pair) for o in scene.objects if o.id != item.id)
+    names = Counter(
+        f"{o.color} {o.label}" for scene in _truths(pair) for o in scene.objects if o.id != item.id
+    )
     return item.id in pair.before.askable and item.name == plain and not names[plain]
 
 

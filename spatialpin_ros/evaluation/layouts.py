@@ -192,7 +192,11 @@ def _moved(
     for _ in range(_TRIES):
         distance, way = float(rng.uniform(0.04, 0.22)) if shift else 0.0, float(rng.uniform(-np.pi, np.pi))
         xy = pose.position[:2] + distance * np.array([np.cos(way), np.sin(way)])
-        by = float(rng.uniform(np.deg2rad(15), np.deg2rad(80))) * float(rng.choice([-1.0, 1.0])) if turn else 0.0
+        by = (
+            float(rng.uniform(np.deg2rad(15), np.deg2rad(80))) * float(rng.choice([-1.0, 1.0]))
+            if turn
+            else 0.0
+        )
         inside = options.x_m[0] <= xy[0] <= options.x_m[1] and options.y_m[0] <= xy[1] <= options.y_m[1]
         z = spec.box.height / 2.0 + 2e-4 if shift else pose.position[2]
         quaternion = (Rotation.from_euler("z", by) * pose.rotation).as_quat()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,14 +158,22 @@ class Summary:
         }
 
 
+def _within(band: str, scored: Scored) -> bool:
+    return band in scored.within
+
+
 def summarise(scored: Sequence[Scored]) -> Summary:
     """Figures of any group of answers."""
     words = [item for item in scored if not item.question.quantitative]
     numbers = [item for item in scored if item.question.quantitative]
     no = [item for item in words if item.question.kind == "yes_no" and item.question.truth == 0.0]
     asked = [item.question for item in numbers]
-    bands = {band: share(numbers, lambda s, band=band: band in s.within, best_constant(asked, band)) for band in BANDS}  # type: ignore[misc]
-    logs = [abs(math.log(s.value / s.question.truth)) for s in numbers if s.value and s.value * s.question.truth > 0.0]
+    bands = {band: share(numbers, partial(_within, band), best_constant(asked, band)) for band in BANDS}
+    logs = [
+        abs(math.log(s.value / s.question.truth))
+        for s in numbers
+        if s.value and s.value * s.question.truth > 0.0
+    ]
     return Summary(
         share(words, lambda s: s.right, best_word([item.question for item in words])),
         share(no, lambda s: s.value == 1.0, 0.0),

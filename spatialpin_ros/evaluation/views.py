@@ -109,7 +109,9 @@ class Studio:
     def _camera(self, rng: np.random.Generator) -> View:
         o = self.options
         elevation, azimuth = np.deg2rad([rng.uniform(*o.elevation_deg), rng.uniform(*o.azimuth_deg)])
-        ray = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+        ray = np.array(
+            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+        )
         middle = np.array([0.51, 0.0, 0.02]) + rng.uniform(-0.03, 0.03, 3) * np.array([1.0, 1.0, 0.0])
         pose = Pose.looking_at(middle + rng.uniform(*o.distance_m) * ray, middle)
         return View(pose, renderer_intrinsics(o.width, o.height, np.deg2rad(rng.uniform(*o.fov_deg))))

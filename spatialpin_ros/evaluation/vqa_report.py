@@ -137,7 +137,10 @@ def _row(task: str, name: str, items: Sequence[Scored]) -> dict[str, Any]:
 
 def _miss(item: Scored) -> dict[str, str]:
     question = item.question
-    truths = {"yes_no": "yes" if question.truth else "no", "number": _number(question.truth, question.dimension)}
+    truths = {
+        "yes_no": "yes" if question.truth else "no",
+        "number": _number(question.truth, question.dimension),
+    }
     truth = question.options[int(question.truth)] if question.kind == "choice" else truths[question.kind]
     return {
         "seed": str(question.seed), "task": question.task, "text": question.text, "truth": truth,

@@ -11,7 +11,9 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.errors import ExecutionError
 from spatialpin_ros.plan import Trajectory
 
-MotionStatus = Literal["reached", "cancelled", "tolerance", "rejected", "controller_lost", "stale_joint_states"]
+MotionStatus = Literal[
+    "reached", "cancelled", "tolerance", "rejected", "controller_lost", "stale_joint_states"
+]
 
 
 class StaleJointStatesError(ExecutionError):

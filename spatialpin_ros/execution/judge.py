@@ -121,12 +121,16 @@ def _judge_pick(case: _Case) -> Verdict:
         rise = now.box.bottom_z - item.box.bottom_z
         numbers = {"rise_m": rise, "displacement_m": _distance(now, item)}
         if rise > case.options.lifted_m and case.held is not False:
-            return Verdict("picked", "", f"the {item.name} is {rise * 100:.1f} cm above where it stood", numbers)
+            return Verdict(
+                "picked", "", f"the {item.name} is {rise * 100:.1f} cm above where it stood", numbers
+            )
         moved = numbers["displacement_m"] > case.options.moved_m
         what = "was moved but is not in the gripper" if moved else "is where it was"
         return Verdict("none", "dropped" if moved else "grasp_missed", f"the {item.name} {what}", numbers)
     if case.held:
-        return Verdict("picked", "", f"the {item.name} is gone from its place and the gripper holds something")
+        return Verdict(
+            "picked", "", f"the {item.name} is gone from its place and the gripper holds something"
+        )
     return _lost(case, item)
 
 
@@ -161,7 +165,9 @@ def _judge_on(case: _Case) -> Verdict:
     if _touching(now.box, base.box, case.options.contact_gap_m):
         message = f"the {item.name} touches the {target.name} but does not stand on it ({figures})"
         return Verdict("contacted", "not_on_target", message, numbers)
-    return _not_there(case, numbers, f"the {item.name} is not on the {target.name} ({figures})", "not_on_target")
+    return _not_there(
+        case, numbers, f"the {item.name} is not on the {target.name} ({figures})", "not_on_target"
+    )
 
 
 def _judge_as_one_body(case: _Case, target: SceneObject, body: SceneObject | None) -> Verdict | None:
@@ -181,7 +187,9 @@ def _judge_as_one_body(case: _Case, target: SceneObject, body: SceneObject | Non
     if not (in_place and standing and abs(height_error) <= tolerance):
         return None
     figures = f"{body.box.height * 100:.1f} cm high where the {target.name} stood"
-    return Verdict("stacked", "", f"the {item.name} and the {target.name} are seen as one body, {figures}", numbers)
+    return Verdict(
+        "stacked", "", f"the {item.name} and the {target.name} are seen as one body, {figures}", numbers
+    )
 
 
 def _judge_area(case: _Case) -> Verdict:
@@ -196,7 +204,11 @@ def _judge_area(case: _Case) -> Verdict:
     on_surface = now.supported_by == surface.name or abs(gap) <= case.options.height_tolerance_m
     if outside <= case.options.area_margin_m and on_surface:
         return Verdict("placed", "", f"the {item.name} stands on the {surface.name} in its area", numbers)
-    where = f"{outside * 100:.1f} cm outside its area" if outside > case.options.area_margin_m else "not on its surface"
+    where = (
+        f"{outside * 100:.1f} cm outside its area"
+        if outside > case.options.area_margin_m
+        else "not on its surface"
+    )
     return _not_there(case, numbers, f"the {item.name} is {where}", "not_in_area")
 
 

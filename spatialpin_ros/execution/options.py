@@ -27,7 +27,9 @@ class ExecutionOptions:
     def __post_init__(self) -> None:
         for name in ("start_tolerance_rad", "empty_width_m", "slip_width_m"):
             if not getattr(self, name) > 0.0:
-                raise InvalidValueError(f"execution options: {name} must be positive, got {getattr(self, name)}")
+                raise InvalidValueError(
+                    f"execution options: {name} must be positive, got {getattr(self, name)}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

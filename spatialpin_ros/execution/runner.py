@@ -86,7 +86,9 @@ def run_plan(
         on_feedback: told before each stage and while it moves.
         cancel: once set, the arm stops and the outcome is "cancelled".
     """
-    return _Run(plan, scene_before, arm, gripper, look, on_feedback, cancel, options or ExecutionOptions()).outcome()
+    return _Run(
+        plan, scene_before, arm, gripper, look, on_feedback, cancel, options or ExecutionOptions()
+    ).outcome()
 
 
 class _Run:
@@ -185,7 +187,9 @@ class _Run:
     def _motion_end(self, stage: PlanStage, result: MotionResult) -> _End:
         if result.status == "cancelled":
             return self._cancelled(stage)
-        return self._fail(stage, result.status, f"'{stage.name}' ended early: {result.message or result.status}")
+        return self._fail(
+            stage, result.status, f"'{stage.name}' ended early: {result.message or result.status}"
+        )
 
     def _move_gripper(self, stage: PlanStage) -> _End | None:
         width_m = stage.gripper_width_m or 0.0
@@ -193,7 +197,9 @@ class _Run:
         if result.status == "cancelled":
             return self._cancelled(stage)
         if result.status != "done":
-            return self._fail(stage, result.status, f"the gripper did not obey in '{stage.name}': {result.message}")
+            return self._fail(
+                stage, result.status, f"the gripper did not obey in '{stage.name}': {result.message}"
+            )
         if stage.name == "release":
             self._held_width_m, self._grip_known, self._back = None, False, []
         elif stage.name == "grasp":
@@ -207,7 +213,9 @@ class _Run:
             self._held_width_m, self._grip_known = result.width_m, True
             return None
         backed_off = self._back_off() if self._options.back_off_after_miss else ""
-        message = f"the gripper closed to {result.width_m * 1000:.1f} mm: nothing is between the pads{backed_off}"
+        message = (
+            f"the gripper closed to {result.width_m * 1000:.1f} mm: nothing is between the pads{backed_off}"
+        )
         return self._fail(stage, "grasp_missed", message)
 
     def _back_off(self) -> str:
@@ -224,7 +232,9 @@ class _Run:
 
     def _cancelled(self, stage: PlanStage) -> _End:
         holding = "; the gripper still holds the object" if self._grip_known else ""
-        return _End("cancelled", "cancelled", f"stopped on request during '{stage.name}'{holding}", stage.name)
+        return _End(
+            "cancelled", "cancelled", f"stopped on request during '{stage.name}'{holding}", stage.name
+        )
 
     def _fail(self, stage: PlanStage, reason: str, message: str) -> _End:
         return _End("failed", reason, message, stage.name)
@@ -249,7 +259,9 @@ class _Run:
         verdict = self._judge(after)
         status: Status = "succeeded" if verdict.success else "failed"
         self._tell(Feedback("verify", 1.0, verdict.message))
-        return self._make(status, verdict.level, verdict.reason, verdict.message, "verify", verdict.measurements)
+        return self._make(
+            status, verdict.level, verdict.reason, verdict.message, "verify", verdict.measurements
+        )
 
     def _fresh_verdict(self) -> Verdict | None:
         try:
@@ -266,7 +278,13 @@ class _Run:
         return None if width is None else self._grip_known and width > self._options.empty_width_m
 
     def _make(
-        self, status: Status, level: Level, reason: str, message: str, stage: str, measurements: Mapping[str, float]
+        self,
+        status: Status,
+        level: Level,
+        reason: str,
+        message: str,
+        stage: str,
+        measurements: Mapping[str, float],
     ) -> Outcome:
         numbers = dict(measurements)
         if self._held_width_m is not None:

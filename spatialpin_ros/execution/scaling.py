@@ -20,7 +20,9 @@ def slowed(plan: Plan, velocity_scaling: float) -> Plan:
     if velocity_scaling == 1.0:
         return plan
     stages = tuple(
-        stage if stage.trajectory is None else replace(stage, trajectory=_slowed(stage.trajectory, velocity_scaling))
+        stage
+        if stage.trajectory is None
+        else replace(stage, trajectory=_slowed(stage.trajectory, velocity_scaling))
         for stage in plan.stages
     )
     return replace(plan, stages=stages)

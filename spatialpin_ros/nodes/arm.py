@@ -121,7 +121,9 @@ class RosArm:
         """Give the goal up, in case the controller still listens."""
         self.stop()
         message = f"no joint states on {self._joints.topic} for {self._joints.age_s:.1f} s during the motion"
-        return MotionResult("controller_lost", f"{message}; the goal was cancelled, is the arm's driver alive?")
+        return MotionResult(
+            "controller_lost", f"{message}; the goal was cancelled, is the arm's driver alive?"
+        )
 
     def _stands_still(self) -> bool:
         deadline = time.monotonic() + STOP_S
@@ -218,11 +220,15 @@ class RosGripper:
         if not self._client.wait_for_server(1.0):
             return self._failed("controller_lost", f"no controller serves {self._name}; load and activate it")
         try:
-            handle = wait_for(self._client.send_goal_async(self._goal(width_m, force_n)), ANSWER_S, "the gripper")
+            handle = wait_for(
+                self._client.send_goal_async(self._goal(width_m, force_n)), ANSWER_S, "the gripper"
+            )
         except ExecutionError as error:
             return self._failed("controller_lost", str(error))
         if not handle.accepted:
-            return self._failed("rejected", f"the gripper refused to go to {width_m * 1000:.1f} mm; see its log")
+            return self._failed(
+                "rejected", f"the gripper refused to go to {width_m * 1000:.1f} mm; see its log"
+            )
         return self._await_end(handle, cancel)
 
     def _await_end(self, handle: Any, cancel: StopSignal) -> GripperResult:
@@ -252,7 +258,9 @@ class RosGripper:
             goal = GripperCommand.Goal()
             goal.command.position, goal.command.max_effort = position, effort
             return goal
-        command = JointState(name=self._config.joints[:1], position=floats([position]), effort=floats([effort]))
+        command = JointState(
+            name=self._config.joints[:1], position=floats([position]), effort=floats([effort])
+        )
         return ParallelGripperCommand.Goal(command=command)
 
     def _failed(self, status: Any, message: str) -> GripperResult:

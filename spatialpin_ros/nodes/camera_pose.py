@@ -44,7 +44,11 @@ class CameraPose:
                 ) from error
             return
         self._buffer = tf2_ros.Buffer()
-        self._errors = (tf2_ros.LookupException, tf2_ros.ConnectivityException, tf2_ros.ExtrapolationException)
+        self._errors = (
+            tf2_ros.LookupException,
+            tf2_ros.ConnectivityException,
+            tf2_ros.ExtrapolationException,
+        )
         self._listener = tf2_ros.TransformListener(self._buffer, self._node)
 
     def lookup(self, optical_frame: str) -> Pose:

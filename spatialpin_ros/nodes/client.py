@@ -196,7 +196,9 @@ class GraphClient:
 
     def image(self) -> UInt8Array | None:
         deadline = time.monotonic() + ROUND_LIMIT_S
-        while self._scene is not None and not self._color_belongs(self._scene) and time.monotonic() < deadline:
+        while (
+            self._scene is not None and not self._color_belongs(self._scene) and time.monotonic() < deadline
+        ):
             time.sleep(0.002)
         return None if self._color is None else color_from_msg(self._color)
 

@@ -110,7 +110,9 @@ class ExecutorNode(Node):
         job = Job(self._new_id(), request=request.request)
         self._jobs.append(job)
         ahead = len(self._jobs) - 1
-        self._tell(job, Told(TaskProgress.QUEUED, "", 0.0, f"queued behind {ahead} tasks" if ahead else "queued"))
+        self._tell(
+            job, Told(TaskProgress.QUEUED, "", 0.0, f"queued behind {ahead} tasks" if ahead else "queued")
+        )
         self._worker.submit(lambda: self._do(job, lambda told: self._tell(job, told)))
         response.accepted, response.task_id = True, job.task_id
         response.message = f"follow it on {self._progress_topic.topic_name}"
@@ -126,7 +128,9 @@ class ExecutorNode(Node):
         self._outcome_topic.publish(outcome_to_msg(outcome))
         told = Told(FINAL_STATES[outcome.status], outcome.stage, 1.0, outcome.message)
         self._tell(job, told, outcome.reason)
-        self.get_logger().info(f"{job.task_id}: {outcome.status} ({outcome.level}) {outcome.reason} {outcome.message}")
+        self.get_logger().info(
+            f"{job.task_id}: {outcome.status} ({outcome.level}) {outcome.reason} {outcome.message}"
+        )
         return ended
 
     def _tell(self, job: Job, told: Told, reason: str = "") -> None:

@@ -58,7 +58,13 @@ class FrameSource:
     """
 
     def __init__(
-        self, node: Node, camera: CameraConfig, slop_s: float, on_frame: Callable[[RawFrame], None], *, always: bool
+        self,
+        node: Node,
+        camera: CameraConfig,
+        slop_s: float,
+        on_frame: Callable[[RawFrame], None],
+        *,
+        always: bool,
     ) -> None:
         self._node, self._topics, self._slop_s = node, camera.topics, slop_s
         self._on_frame, self._always = on_frame, always
@@ -68,7 +74,9 @@ class FrameSource:
         self._offers: list[QoSProfile] = []
         self._waiting: list[_Waiting] = []
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._watchdog = node.create_timer(WATCH_PERIOD_S, self._watch, callback_group=self._group, clock=steady)
+        self._watchdog = node.create_timer(
+            WATCH_PERIOD_S, self._watch, callback_group=self._group, clock=steady
+        )
         self._watchdog.cancel()
         if always:
             self._open()

@@ -50,7 +50,9 @@ class Parameter:
         if isinstance(self.default, float):
             descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high)]
         else:
-            descriptor.integer_range = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)]
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)
+            ]
         return descriptor
 
 
@@ -70,7 +72,9 @@ def declare(node: Node, table: Sequence[Parameter]) -> dict[str, Any]:
     choices = {parameter.name: tuple(parameter.choices) for parameter in table if parameter.choices}
     for name, allowed in choices.items():
         if values[name] not in allowed:
-            raise InvalidValueError(f"{node.get_name()}: {name} is '{values[name]}'; expected one of {list(allowed)}")
+            raise InvalidValueError(
+                f"{node.get_name()}: {name} is '{values[name]}'; expected one of {list(allowed)}"
+            )
 
     def check(changes: list[RosParameter[Any]]) -> SetParametersResult:
         for change in changes:
@@ -91,7 +95,9 @@ def _declared(node: Node, parameter: Parameter) -> Any:
         raise InvalidValueError(f"{node.get_name()}: {parameter.name} must be a {kind} ({error})") from error
     except InvalidParameterValueException as error:
         limits = f"{parameter.low}..{parameter.high}"
-        raise InvalidValueError(f"{node.get_name()}: {parameter.name} must lie in {limits} ({error})") from error
+        raise InvalidValueError(
+            f"{node.get_name()}: {parameter.name} must lie in {limits} ({error})"
+        ) from error
 
 
 ROBOT = Parameter("robot", "panda", "Name in config/robots, or path of a robot's YAML file.")

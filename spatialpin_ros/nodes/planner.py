@@ -149,7 +149,9 @@ class PlannerNode(Node):
         age_s = now_s(self) - scene.stamp_s
         if limit_s == 0.0 or age_s <= limit_s:
             return None
-        message = f"the scene is {age_s:.0f} s old (allowed {limit_s:.0f}); capture it again, ids may have changed"
+        message = (
+            f"the scene is {age_s:.0f} s old (allowed {limit_s:.0f}); capture it again, ids may have changed"
+        )
         return PlanFailure("stale_scene", "", message)
 
     def _plan_options(self) -> PlanOptions:

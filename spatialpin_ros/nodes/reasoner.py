@@ -44,10 +44,16 @@ PARAMETERS = (
     ROBOT,
     Parameter("backend", "symbolic", "Reasoning back end.", choices=backend_names()),
     Parameter("backend_settings", "", "Its settings: name=value words, or the path of a YAML file of them."),
-    Parameter("record_folder", "", "Where a language model's prompts, images and replies are kept; empty: nowhere."),
-    Parameter("color_topic", "/scene/color", "Image that the newest scene was made from, for a model that looks."),
+    Parameter(
+        "record_folder", "", "Where a language model's prompts, images and replies are kept; empty: nowhere."
+    ),
+    Parameter(
+        "color_topic", "/scene/color", "Image that the newest scene was made from, for a model that looks."
+    ),
     Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
-    Parameter("max_tasks", 12, "Most tasks proposed when a request names no number.", 1, 100, read_only=False),
+    Parameter(
+        "max_tasks", 12, "Most tasks proposed when a request names no number.", 1, 100, read_only=False
+    ),
     Parameter("seed", 0, "Of whatever the back end draws.", 0, 2**31 - 1, read_only=False),
 )
 
@@ -71,7 +77,9 @@ class ReasonerNode(Node):
         self._serve(AskScene, "~/ask", self._ask, group)
         self.get_logger().info(f"reasoning with '{self._backend.name}' about {values['scene_topic']}")
 
-    def _serve(self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup) -> None:
+    def _serve(
+        self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup
+    ) -> None:
         self.create_service(kind, name, callback, callback_group=group)
 
     async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:

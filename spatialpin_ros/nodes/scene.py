@@ -42,17 +42,33 @@ LEANING_DEG = 3.0
 PARAMETERS = (
     CAMERA,
     ROBOT,
-    Parameter("slop_s", 0.02, "Largest difference between the stamps of colour, depth and camera_info [s].", 0.0, 1.0),
-    Parameter("capture_timeout_s", 10.0, "Longest wait for a frame when a request names none [s].", 0.1, 600.0),
+    Parameter(
+        "slop_s",
+        0.02,
+        "Largest difference between the stamps of colour, depth and camera_info [s].",
+        0.0,
+        1.0,
+    ),
+    Parameter(
+        "capture_timeout_s", 10.0, "Longest wait for a frame when a request names none [s].", 0.1, 600.0
+    ),
     Parameter("rate_hz", 0.0, "Scenes per second without being asked; 0: only on ~/capture [Hz].", 0.0, 30.0),
     Parameter("rectified", False, "The images are rectified already: use P of camera_info and ignore D."),
-    Parameter("pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES),
+    Parameter(
+        "pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES
+    ),
     Parameter("reject_robot", True, "Leave the robot out of scenes by its model and joint states."),
     Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
-    Parameter("views", 1, "Scenes are fused from so many newest frames, while nothing on the table moves.", 1, 6),
+    Parameter(
+        "views", 1, "Scenes are fused from so many newest frames, while nothing on the table moves.", 1, 6
+    ),
     Parameter("track", True, "Keep the ids of objects from scene to scene.", read_only=False),
-    Parameter("forget_after_s", 120.0, "How long the id of an unseen object waits for its return [s].", 0.0, 1e6),
-    Parameter("publish_image", True, "Publish the image with the objects drawn on it on ~/image.", read_only=False),
+    Parameter(
+        "forget_after_s", 120.0, "How long the id of an unseen object waits for its return [s].", 0.0, 1e6
+    ),
+    Parameter(
+        "publish_image", True, "Publish the image with the objects drawn on it on ~/image.", read_only=False
+    ),
 )
 
 
@@ -135,7 +151,9 @@ class SceneNode(Node):
         )
         robot = None if self._robot is None else self._robot.at(frame.stamp_s)
         self._fuser.add(frame, robot)
-        scene = self._fuser.scene() if len(self._fuser) > 1 else reconstruct(frame, self._options, robot=robot)
+        scene = (
+            self._fuser.scene() if len(self._fuser) > 1 else reconstruct(frame, self._options, robot=robot)
+        )
         self._check_table(scene)
         if self.get_parameter("track").value:
             scene = self._follow(scene)

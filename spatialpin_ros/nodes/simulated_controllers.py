@@ -147,10 +147,14 @@ class ArmServer(_ControllerServer):
         feedback = FollowJointTrajectory.Feedback(header=header("", now_s), joint_names=self._names)
         since = duration_to_msg(max(status.time_from_start_s, 0.0))
         feedback.desired = JointTrajectoryPoint(
-            positions=floats(status.desired), velocities=floats(status.desired_velocities), time_from_start=since
+            positions=floats(status.desired),
+            velocities=floats(status.desired_velocities),
+            time_from_start=since,
         )
         feedback.actual = JointTrajectoryPoint(
-            positions=floats(status.actual), velocities=floats(status.actual_velocities), time_from_start=since
+            positions=floats(status.actual),
+            velocities=floats(status.actual_velocities),
+            time_from_start=since,
         )
         feedback.error = JointTrajectoryPoint(positions=floats(status.error), time_from_start=since)
         return feedback
@@ -208,7 +212,10 @@ class GripperServer(_ControllerServer):
                 state=state, stalled=status.stalled, reached_goal=status.reached_goal
             )
         return GripperCommand.Result(
-            position=status.position, effort=status.effort, stalled=status.stalled, reached_goal=status.reached_goal
+            position=status.position,
+            effort=status.effort,
+            stalled=status.stalled,
+            reached_goal=status.reached_goal,
         )
 
     def tick(self, cell: Workcell) -> None:

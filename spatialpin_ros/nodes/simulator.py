@@ -42,7 +42,9 @@ PARAMETERS = (
     Parameter("seed", 0, "Of the scenes and of the depth noise.", 0, 2**31 - 1),
     Parameter("objects", 0, "Objects at the start; 0: an empty table, until ~/randomize.", 0, 8),
     Parameter("real_time_factor", 1.0, "Simulated over wall time; 0: as fast as it goes.", 0.0, 100.0),
-    Parameter("joint_states_hz", 60.0, "Rate of joint states and /clock [Hz of simulated time].", 10.0, 240.0),
+    Parameter(
+        "joint_states_hz", 60.0, "Rate of joint states and /clock [Hz of simulated time].", 10.0, 240.0
+    ),
     Parameter("tf_hz", 20.0, "Rate of the links' transforms [Hz of simulated time].", 1.0, 60.0),
     Parameter("depth_encoding", "32FC1", "Of the depth images.", choices=("32FC1", "16UC1")),
     Parameter("record_folder", "", "Folder for PNG frames of every motion; empty: none."),
@@ -116,7 +118,9 @@ class SimulatorNode(Node):
         watched = any(topic.get_subscription_count() for topic in self._camera_topics)
         if watched and self._due("camera", now_s, self._camera.image.rate_hz):
             self._publish_camera(cell)
-        if self._overview_topic.get_subscription_count() and self._due("overview", now_s, self._values["record_hz"]):
+        if self._overview_topic.get_subscription_count() and self._due(
+            "overview", now_s, self._values["record_hz"]
+        ):
             picture = cell.world.snapshot("overview")
             self._overview_topic.publish(color_to_msg(picture, "overview", now_s))
 

@@ -102,7 +102,9 @@ class StageServices:
             if found:
                 return scene_from_msg(found[-1])
             if time.monotonic() > deadline:
-                raise TaskRefusedError("stale_scene", "the plan's scene is not known any more; capture and plan again")
+                raise TaskRefusedError(
+                    "stale_scene", "the plan's scene is not known any more; capture and plan again"
+                )
             time.sleep(0.02)
 
     def capture(self, cancel: StopSignal | None) -> Scene:
@@ -149,7 +151,9 @@ class StageServices:
                 return result
             # The scene travels on another path than the request and may still be under way.
             if time.monotonic() > deadline:
-                raise ExecutionError("the planner planned in another scene than the newest; is something capturing?")
+                raise ExecutionError(
+                    "the planner planned in another scene than the newest; is something capturing?"
+                )
             time.sleep(0.05)
 
     def _plan_once(self, task: Task, cancel: StopSignal) -> Plan | PlanFailure:

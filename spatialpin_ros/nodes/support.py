@@ -61,7 +61,9 @@ def _spin_until(ending: queue.SimpleQueue[None], node: Any) -> int:
             executor.spin()
         except ExternalShutdownException:
             status = 0
-        except Exception as error:  # the executor's boundary: a node whose callback failed must not live on half dead
+        except (
+            Exception
+        ) as error:  # the executor's boundary: a node whose callback failed must not live on half dead
             node.get_logger().fatal(f"callback failed: {error!r}\n{traceback.format_exc()}")
             status = 1
         ending.put(None)

@@ -25,7 +25,9 @@ class ApproximateSynchronizer:
 
     def __init__(self, streams: int, slop_s: float, emit: Callable[..., None], depth: int = 10) -> None:
         if streams < 2 or slop_s < 0.0:
-            raise InvalidValueError(f"synchronizer: needs 2 streams and a slop >= 0, got {streams} and {slop_s} s")
+            raise InvalidValueError(
+                f"synchronizer: needs 2 streams and a slop >= 0, got {streams} and {slop_s} s"
+            )
         self._slop_s, self._emit = slop_s, emit
         self._queues: list[deque[tuple[float, Any]]] = [deque(maxlen=depth) for _ in range(streams)]
         self.received = [0] * streams

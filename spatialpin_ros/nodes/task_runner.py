@@ -125,7 +125,9 @@ class TaskRunner:
 class _Attempt:
     """One job while it runs."""
 
-    def __init__(self, runner: TaskRunner, job: Job, settings: Settings, tell: Callable[[Told], None]) -> None:
+    def __init__(
+        self, runner: TaskRunner, job: Job, settings: Settings, tell: Callable[[Told], None]
+    ) -> None:
         self._runner, self._job, self._settings, self._tell_all = runner, job, settings, tell
         self._stages = runner.stages
 
@@ -157,7 +159,9 @@ class _Attempt:
         if job.task is not None:
             return self._stages.newest_scene(), job.task
         scene = self._look()
-        self._tell(TaskProgress.REASONING, f"thinking about '{job.request}'" if job.request else "looking for a task")
+        self._tell(
+            TaskProgress.REASONING, f"thinking about '{job.request}'" if job.request else "looking for a task"
+        )
         task = self._stages.understand(job.request, job.cancel)
         return scene, replace(task, id=job.task_id)
 
@@ -180,7 +184,9 @@ class _Attempt:
     def _carry_out(self, scene: Scene, plan: Plan) -> Ended:
         if not self._approved():
             if self._job.cancel.is_set():
-                return Ended(Outcome(self._job.task_id, "cancelled", "none", "cancelled", "cancelled before it moved"))
+                return Ended(
+                    Outcome(self._job.task_id, "cancelled", "none", "cancelled", "cancelled before it moved")
+                )
             message = f"dry run: {len(plan.stages)} stages planned and shown, nothing moved"
             return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
         arm, gripper = self._runner.devices
@@ -214,7 +220,9 @@ class _Attempt:
 
 def _no_plan(job: Job, failure: PlanFailure) -> Outcome:
     if job.cancel.is_set() or failure.reason == "cancelled":
-        return Outcome(job.task_id, "cancelled", "none", "cancelled", "cancelled while planning", failure.stage)
+        return Outcome(
+            job.task_id, "cancelled", "none", "cancelled", "cancelled while planning", failure.stage
+        )
     return Outcome(job.task_id, "failed", "none", failure.reason, failure.message, failure.stage)
 
 

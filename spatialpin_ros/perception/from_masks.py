@@ -57,7 +57,9 @@ def reconstruct_masks(
     whole = DepthGrid.from_frame(frame, options.max_pixels)
     plane, table_outline, base_T_table = find_table(whole, frame.base_T_camera, options)
     clock.note("plane")
-    grid = TableGrid.from_depth(whole, whole=whole, table_T_camera=base_T_table.inverse() @ frame.base_T_camera)
+    grid = TableGrid.from_depth(
+        whole, whole=whole, table_T_camera=base_T_table.inverse() @ frame.base_T_camera
+    )
     labels = _labels(masks, whole)
     regions = _regions(grid, labels, len(masks), options, plane.noise_m)
     clock.note("masks")

@@ -194,7 +194,10 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     if box.shape != "box" or box.residual_m < _BOX_DOUBT * noise_m:
         return None
     found = fit_resting_cylinder(points, box.yaw_rad + _RESTING_TURNS)
-    if not 0.005 < found.radius < _MAX_RADIUS_M or abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m:
+    if (
+        not 0.005 < found.radius < _MAX_RADIUS_M
+        or abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m
+    ):
         return None
     turned = found.yaw_rad - box.yaw_rad > np.pi / 4
     error = float(np.minimum(box_distance(points, box.centre, box.size, box.yaw_rad), 0.01).mean())

@@ -99,7 +99,9 @@ def fit_resting_cylinder(points: FloatArray, angles_rad: FloatArray) -> LyingCyl
         centre, radius = centre + solution[:, :1], np.abs(solution[:, 1:])
         distance = np.abs(np.hypot(across - centre, up - radius) - radius)
         if step >= _RESTING_STEPS - 1 - _TRIMS:
-            trusted = (body & (distance <= np.quantile(distance, 0.85, axis=1, keepdims=True))).astype(np.float64)
+            trusted = (body & (distance <= np.quantile(distance, 0.85, axis=1, keepdims=True))).astype(
+                np.float64
+            )
     cost = (np.minimum(distance, _CAP_M) * body).sum(axis=1) / body.sum(axis=1)
     best = int(np.argmin(cost))
     yaw, middle = float(angles_rad[best]), 0.5 * float(first[best, 0] + last[best, 0])

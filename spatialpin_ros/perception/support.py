@@ -92,7 +92,9 @@ def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], bottom_m: 
     below = [
         (other.top_m, j)
         for j, other in enumerate(solids)
-        if j != i and _ABOVE_TABLE_M < other.top_m < bottom_m and overlap_share(solids[i], other) > _MOST_OVERLAP
+        if j != i
+        and _ABOVE_TABLE_M < other.top_m < bottom_m
+        and overlap_share(solids[i], other) > _MOST_OVERLAP
     ]
     top, j = max(below, default=(0.0, ON_TABLE))
     if j == ON_TABLE or _see_through_share(grid, solids[i], top, bottom_m) > _SEE_THROUGH:

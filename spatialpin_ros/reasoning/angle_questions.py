@@ -50,13 +50,17 @@ class _Angles(Asked):
         a, b = self.pair(pair, ("and", "to"))
         value = axis_angle(a, b)
         text = f"The long axes of the {a.name} and the {b.name} are at {degrees(value)}."
-        return Answer(text, float(np.degrees(value)), "deg", (a.id, b.id), call("axis_angle", a.id, b.id), "gravity")
+        return Answer(
+            text, float(np.degrees(value)), "deg", (a.id, b.id), call("axis_angle", a.id, b.id), "gravity"
+        )
 
     def inclination(self, a: str) -> Answer:
         item = self.one(a)
         value = elevation(item, self.scene)
         text = f"The long axis of the {item.name} is inclined by {degrees(value)} to the table."
-        return Answer(text, float(np.degrees(value)), "deg", (item.id,), call("elevation", item.id), "gravity")
+        return Answer(
+            text, float(np.degrees(value)), "deg", (item.id,), call("elevation", item.id), "gravity"
+        )
 
     def tilted_by(self, a: str) -> Answer:
         item = self.one(a)
@@ -67,14 +71,18 @@ class _Angles(Asked):
     def turned_from(self, a: str, b: str) -> Answer:
         first, second = self.one(a), self.one(b)
         value = side_turn(first, second)
-        text = f"The sides of the {first.name} are turned by {degrees(value)} from those of the {second.name}."
+        text = (
+            f"The sides of the {first.name} are turned by {degrees(value)} from those of the {second.name}."
+        )
         program = call("side_turn", first.id, second.id)
         return Answer(text, float(np.degrees(value)), "deg", (first.id, second.id), program, "gravity")
 
     def heading(self, a: str) -> Answer:
         item = self.one(a)
         value = axis_heading(item, self.frame)
-        text = f"The long axis of the {item.name} is turned by {degrees(value)} from the left-right direction."
+        text = (
+            f"The long axis of the {item.name} is turned by {degrees(value)} from the left-right direction."
+        )
         program = call("axis_heading", item.id)
         return Answer(text, float(np.degrees(value)), "deg", (item.id,), program, self.frame.name)
 
@@ -121,7 +129,9 @@ class _Angles(Asked):
         angle = tilt(item, self.scene)
         said = f"the {item.name} is {{}}tilted against the table ({degrees(angle)})"
         program = f"{call('tilt', item.id)} > 10 degrees"
-        return yes_no(angle > TILTED_RAD, said.format(""), said.format("not "), (item.id,), program, "gravity")
+        return yes_no(
+            angle > TILTED_RAD, said.format(""), said.format("not "), (item.id,), program, "gravity"
+        )
 
     def steeper(self, a: str, b: str) -> Answer:
         first, second = self.one(a), self.one(b)

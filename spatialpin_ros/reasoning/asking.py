@@ -77,7 +77,9 @@ def split_frame(scene: Scene, text: str) -> tuple[str, ReferenceFrame | None]:
     return text, None
 
 
-def yes_no(holds: bool, sentence: str, denied: str, object_ids: tuple[str, ...], program: str, frame: str) -> Answer:
+def yes_no(
+    holds: bool, sentence: str, denied: str, object_ids: tuple[str, ...], program: str, frame: str
+) -> Answer:
     """An answer of yes with one sentence, or of no with the other."""
     text = f"Yes, {sentence}." if holds else f"No, {denied}."
     return Answer(text, float(holds), "bool", object_ids, program, frame)

@@ -20,7 +20,8 @@ from spatialpin_ros.scene import Scene, SceneObject
 
 _EARLIER = r"(?:in the (?:first|earlier|previous|old) (?:image|picture|scene|view)|before|earlier)"
 _LATER = (
-    r"(?:between the (?:two )?(?:images|pictures|scenes)|since (?:then|before|the first image)|now|in the second image)"
+    r"(?:between the (?:two )?(?:images|pictures|scenes)|since (?:then|before|the first image)"
+    r"|now|in the second image)"
 )
 
 
@@ -77,7 +78,9 @@ class OnlyInOneSceneError(UnknownNameError):
     def __init__(self, name: str, available: Sequence[str], found: str, gone: bool) -> None:
         super().__init__(name, available)
         why = "is not seen any more" if gone else "is new: it was not there before"
-        self.args = (f"the {found} {why}, so there is no change of it to tell; now there is: {', '.join(available)}",)
+        self.args = (
+            f"the {found} {why}, so there is no change of it to tell; now there is: {', '.join(available)}",
+        )
 
 
 class _Changed(Asked):
@@ -128,7 +131,9 @@ class _Changed(Asked):
     def closer(self, a: str, b: str, closer: str = "closer") -> Answer:
         first, second, value, program = self._approach(a, b)
         sign = 1.0 if closer in ("closer", "nearer") else -1.0
-        said = f"the {first.after.name} came {closer} to the {second.after.name}".replace("farther to", "farther from")
+        said = f"the {first.after.name} came {closer} to the {second.after.name}".replace(
+            "farther to", "farther from"
+        )
         denied = said.replace(" came ", " did not come ")
         holds = sign * value > 0.0
         numbers = f" (by {cm(abs(value))})"
@@ -145,7 +150,12 @@ class _Changed(Asked):
         first, second = self.kept(a), self.kept(b)
         value = centre_distance(first.before, second.before) - centre_distance(first.after, second.after)
         operands = call("centre_distance", first.before.id, second.before.id)
-        return first, second, value, f"{operands} before - {call('centre_distance', first.after.id, second.after.id)}"
+        return (
+            first,
+            second,
+            value,
+            f"{operands} before - {call('centre_distance', first.after.id, second.after.id)}",
+        )
 
     def moved(self, a: str, direction: str | None = None) -> Answer:
         found = self.kept(a)
@@ -155,17 +165,23 @@ class _Changed(Asked):
             axis, sign, said, frame = _WAYS[direction.split()[0]]
             holds, said = sign * float(self.frame.components(shift)[axis]) > MOVED_M, f"moved {said}"
         by = f" (by {cm(found.distance_m)} in all)" if found.moved else ""
-        program = call(f"moved_{direction.split()[0]}" if direction else "moved", found.before.id, found.after.id)
+        program = call(
+            f"moved_{direction.split()[0]}" if direction else "moved", found.before.id, found.after.id
+        )
         item = found.after
         denied = said.replace("moved", "did not move", 1)
-        return yes_no(holds, f"the {item.name} {said}{by}", f"the {item.name} {denied}{by}", (item.id,), program, frame)
+        return yes_no(
+            holds, f"the {item.name} {said}{by}", f"the {item.name} {denied}{by}", (item.id,), program, frame
+        )
 
     def turned(self, a: str) -> Answer:
         change = self.kept(a)
         angle = turn_between(change.before, change.after)
         program = f"{call('turn_between', change.before.id, change.after.id)} > 8 degrees"
         said = f"the {change.after.name} was {{}}turned ({degrees(angle)})"
-        return yes_no(change.turned, said.format(""), said.format("not "), (change.after.id,), program, "gravity")
+        return yes_no(
+            change.turned, said.format(""), said.format("not "), (change.after.id,), program, "gravity"
+        )
 
     def gone(self, a: str) -> Answer:
         item, gone = self._presence(a, self.changes.vanished)
@@ -199,7 +215,9 @@ class _Changed(Asked):
 
     def any(self, what: str) -> Answer:
         found, program = self._group(what)
-        return yes_no(bool(found), f"{names(found) if found else ''}", "nothing", ids(found), f"any({program})", "")
+        return yes_no(
+            bool(found), f"{names(found) if found else ''}", "nothing", ids(found), f"any({program})", ""
+        )
 
     def _group(self, what: str) -> tuple[Sequence[SceneObject], str]:
         group = next(name for pattern, name in _GROUPS if re.fullmatch(pattern, what))
@@ -210,11 +228,16 @@ class _Changed(Asked):
 
     def everything(self) -> Answer:
         parts = [f"the {c.after.name} moved by {cm(c.distance_m)}" for c in self.changes.moved]
-        parts += [f"the {c.after.name} was turned by {degrees(c.turn_rad or 0.0)}" for c in self.changes.turned]
+        parts += [
+            f"the {c.after.name} was turned by {degrees(c.turn_rad or 0.0)}" for c in self.changes.turned
+        ]
         parts += [f"the {item.name} appeared" for item in self.changes.appeared]
         parts += [f"the {item.name} is gone" for item in self.changes.vanished]
         text = "; ".join(parts) or "nothing changed"
-        changed = (*(c.after.id for c in (*self.changes.moved, *self.changes.turned)), *ids(self.changes.appeared))
+        changed = (
+            *(c.after.id for c in (*self.changes.moved, *self.changes.turned)),
+            *ids(self.changes.appeared),
+        )
         changed = tuple(dict.fromkeys(changed))
         return Answer(f"{text[0].upper()}{text[1:]}.", float(len(parts)), "count", changed, "changes()")
 
@@ -223,7 +246,9 @@ class _Changed(Asked):
         first, second = self.kept(tokens[0].strip()), self.kept(tokens[-1].strip())
         value = surface_gap(first.after, second.after) - surface_gap(first.before, second.before)
         way = "grew" if value >= 0.0 else "shrank"
-        text = f"The gap between the {first.after.name} and the {second.after.name} {way} by {cm(abs(value))}."
+        text = (
+            f"The gap between the {first.after.name} and the {second.after.name} {way} by {cm(abs(value))}."
+        )
         program = f"{call('surface_gap', first.after.id, second.after.id)} - before"
         return Answer(text, value, "m", (first.after.id, second.after.id), program)
 
@@ -240,7 +265,10 @@ _GROUPS = (
     (r"(?:been |was |were )?(?:moved|displaced|shifted)|move", "moved"),
     (r"(?:been |was |were )?(?:turned|rotated)|turn|rotate", "turned"),
     (r"(?:been |was |were )?(?:appeared|added|new|come)|appear", "appeared"),
-    (r"(?:been |was |were )?(?:vanished|disappeared|removed|gone|missing|taken away)|vanish|disappear", "vanished"),
+    (
+        r"(?:been |was |were )?(?:vanished|disappeared|removed|gone|missing|taken away)|vanish|disappear",
+        "vanished",
+    ),
 )
 _GROUP = "|".join(pattern for pattern, _ in _GROUPS)
 _THE_VIEWER = "(?:" + "|".join(sorted(words.VIEWER_WORDS)) + ")"

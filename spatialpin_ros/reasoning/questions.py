@@ -106,9 +106,7 @@ class _Asked(Asked):
         verb = "is" if len(found) == 1 else "are"
         listed = f": {say(found)}" if found else ""
         text = f"There {verb} {len(found)}{listed}."
-        return Answer(
-            text, float(len(found)), "count", ids(found), call("count", " ".join(tokens)), "viewer"
-        )
+        return Answer(text, float(len(found)), "count", ids(found), call("count", " ".join(tokens)), "viewer")
 
     def distance(self, pair: str, kind: str = "") -> Answer:
         last = pair.split()[-1]
@@ -139,7 +137,9 @@ class _Asked(Asked):
         if value < 0.0:
             text = f"The {first.name} is not {said} the {second.name}: the offset is {cm(value)}."
         frame = "gravity" if name in ("above", "below") else self.frame.name
-        return Answer(text, value, "m", (first.id, second.id), call(f"offset_{name}", first.id, second.id), frame)
+        return Answer(
+            text, value, "m", (first.id, second.id), call(f"offset_{name}", first.id, second.id), frame
+        )
 
     def _distance_to_fixed(self, pair: str, fixed: str) -> Answer:
         item = self.one(re.sub(rf" (?:from|to|and) (?:the )?{fixed}$", "", pair))
@@ -217,9 +217,7 @@ class _Asked(Asked):
         tokens = re.sub(r" (?:in the scene|here|visible)$", "", a).split()
         found = self.resolver.matching(tokens)
         text = (
-            f"Yes: {say(found)}."
-            if found
-            else f"No, there is none; there is: {', '.join(self.scene.names)}."
+            f"Yes: {say(found)}." if found else f"No, there is none; there is: {', '.join(self.scene.names)}."
         )
         return Answer(
             text, float(bool(found)), "bool", ids(found), call("exists", " ".join(tokens)), "viewer"

@@ -108,7 +108,9 @@ def runs_sideways(subject: Subject) -> Iterator[Draft]:
             yield Draft((item.id,), (item.name,), float(value < 45.0))
 
 
-def _program(name: str, kind: str, definition: str, drafts: Drafts, *templates: str, frame: str = "gravity") -> Program:
+def _program(
+    name: str, kind: str, definition: str, drafts: Drafts, *templates: str, frame: str = "gravity"
+) -> Program:
     return Program(name, "IaAD", kind, frame, definition, templates, drafts, "angle")  # type: ignore[arg-type]
 
 

@@ -20,9 +20,7 @@ _PARTS = {
     "half": 0.5, "halves": 0.5, "third": 1 / 3, "thirds": 1 / 3, "quarter": 0.25, "quarters": 0.25, "fourth": 0.25,
     "fourths": 0.25, "fifth": 0.2, "fifths": 0.2, "eighth": 0.125, "eighths": 0.125, "tenth": 0.1, "tenths": 0.1,
 }  # fmt: skip
-_UNIT = (
-    r"(?:milli|centi|deci|kilo)?met(?:er|re)s?|inch(?:es)?|foot|feet|yards?|mm|cm|dm|km|m|ft|yd|degrees?|radians?"
-)
+_UNIT = r"(?:milli|centi|deci|kilo)?met(?:er|re)s?|inch(?:es)?|foot|feet|yards?|mm|cm|dm|km|m|ft|yd|degrees?|radians?"
 _WORDS = "|".join([*_ONES, *_TENS, *_SCALES])
 _NUMBER_WORDS = re.compile(rf"\b(?:a (?=hundred|thousand))?(?:{_WORDS})(?:[ -]+(?:and )?(?:{_WORDS}))*\b")
 _PART_WORDS = "|".join(_PARTS)
@@ -45,7 +43,9 @@ def normalise(text: str, names: Sequence[str] = ()) -> str:
         text = re.sub(pattern, plain, text)
     text = re.sub(r"\s+", " ", text.lower())
     for name in sorted(names, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(name.lower())}(?!\w)(?: #?\d+\b(?![.,]?\d| ?(?:{_UNIT})\b))?", "it", text)
+        text = re.sub(
+            rf"(?<!\w){re.escape(name.lower())}(?!\w)(?: #?\d+\b(?![.,]?\d| ?(?:{_UNIT})\b))?", "it", text
+        )
     return _fractions(_number_words(text))
 
 

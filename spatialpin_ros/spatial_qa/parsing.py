@@ -90,7 +90,9 @@ def read_quantity(text: str, dimension: Dimension, names: Sequence[str] = ()) ->
         end = start + stop.start() if stop else len(plain)
         tail = [item for item in found if start - 1 <= item.start < end]
         if any(item.dimension == wanted for item in tail):
-            return _choose(plain, tail[:1] if dimension == "count" else tail, wanted, first=dimension == "count")
+            return _choose(
+                plain, tail[:1] if dimension == "count" else tail, wanted, first=dimension == "count"
+            )
     return _choose(plain, found, wanted, first=dimension == "count")
 
 
@@ -99,7 +101,9 @@ def _choose(plain: str, found: Sequence[_Quantity], wanted: str, *, first: bool)
     if not right:
         return _without(plain, found, wanted)
     if first:
-        chosen = next((item for item in right if re.search(r"there (?:is|are) $", plain[: item.start])), right[0])
+        chosen = next(
+            (item for item in right if re.search(r"there (?:is|are) $", plain[: item.start])), right[0]
+        )
         return Reading("ok", chosen.value, chosen.low, chosen.high)
     last = right[-1]
     for earlier in reversed(right[:-1]):
@@ -132,7 +136,9 @@ def _units(table: dict[str, float], dimension: str) -> list[tuple[re.Pattern[str
     ]
 
 
-_OTHER_UNITS: list[tuple[re.Pattern[str], float, str]] = [(re.compile(rf"[ -]?(?:{_OTHERS})(?!\w)"), 1.0, "other")]
+_OTHER_UNITS: list[tuple[re.Pattern[str], float, str]] = [
+    (re.compile(rf"[ -]?(?:{_OTHERS})(?!\w)"), 1.0, "other")
+]
 _PRIME: list[tuple[re.Pattern[str], float, str]] = [(re.compile(r" ?'(?![a-z'])"), 0.3048, "length")]
 _UNITS = _OTHER_UNITS + _units(_LENGTHS, "length") + _PRIME + _units(_ANGLES, "angle")
 
@@ -206,7 +212,8 @@ def _join(plain: str, first: _Quantity, second: _Quantity) -> _Quantity | None:
     if re.fullmatch(r" ?± ?", between):
         return _Quantity(start, end, dimension, low, low - second.value, low + second.value, second.scale)
     ranged = re.fullmatch(r" ?(?:-|to|~|up to) ?-?", between) or (
-        re.fullmatch(r" and ", between) and re.search(r"(?:between|from) (?:about |roughly )?$", plain[:start])
+        re.fullmatch(r" and ", between)
+        and re.search(r"(?:between|from) (?:about |roughly )?$", plain[:start])
     )
     if ranged and low <= second.value:
         return _Quantity(start, end, dimension, 0.5 * (low + second.value), low, second.value, second.scale)

@@ -27,7 +27,9 @@ class Described(Protocol):
     def kind(self) -> str: ...
 
 
-def refer(objects: Sequence[Described], centres: Sequence[FloatArray], base_T_camera: Pose) -> list[str | None]:
+def refer(
+    objects: Sequence[Described], centres: Sequence[FloatArray], base_T_camera: Pose
+) -> list[str | None]:
     """A phrase for each object that is true of it alone; None where colour, kind and place do not tell it apart.
 
     Args:

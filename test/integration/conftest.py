@@ -102,7 +102,9 @@ class Graph:
         return self.call(Trigger, name)
 
     def randomize(self, seed: int, objects: int = 4) -> list[str]:
-        reply = self.call(RandomizeScene, "/simulator/randomize", RandomizeScene.Request(seed=seed, objects=objects))
+        reply = self.call(
+            RandomizeScene, "/simulator/randomize", RandomizeScene.Request(seed=seed, objects=objects)
+        )
         assert reply.success, reply.message
         return list(reply.objects_placed)
 
@@ -118,7 +120,9 @@ class Graph:
             planned = self.call(PlanTask, "/planner/plan_task", PlanTask.Request(task=task))
             if planned.success:
                 return task, planned.plan
-        raise AssertionError(f"none of {[task.description for task in tasks]} could be planned\n{self.logs()}")
+        raise AssertionError(
+            f"none of {[task.description for task in tasks]} could be planned\n{self.logs()}"
+        )
 
     def request(self, words: str) -> str:
         reply = self.call(RequestTask, "/executor/request_task", RequestTask.Request(request=words))
@@ -166,7 +170,9 @@ class Execution:
             return any(item.stage == stage and item.progress >= least_progress for item in self.feedback)
 
         with self._changed:
-            assert self._changed.wait_for(there, WAIT_S), f"no stage {stage}: {self.feedback}\n{self._graph.logs()}"
+            assert self._changed.wait_for(there, WAIT_S), (
+                f"no stage {stage}: {self.feedback}\n{self._graph.logs()}"
+            )
 
     def cancel(self) -> None:
         self._graph.session.result(self.handle.cancel_goal_async(), WAIT_S, "the cancellation")

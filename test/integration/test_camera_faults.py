@@ -187,6 +187,7 @@ def test_a_silent_camera_is_named_and_the_node_lives_on(graph, frames):
 
 def test_stamps_too_far_apart_are_named(graph, frames):
     graph.drivers.show(frames["near"])
+
     class Late:
         """A depth publisher half a second behind."""
 

@@ -45,7 +45,9 @@ def test_a_request_is_grounded_by_a_model_that_sees_the_photo(server, graph_of, 
         assert reply.task.steps[0].object_id == first.id
         assert reply.task.steps[0].lift_height_m == pytest.approx(0.10)
         server.fails(503)
-        failed = graph.call(DescribeTask, "/reasoner/describe_task", DescribeTask.Request(request="tidy again"))
+        failed = graph.call(
+            DescribeTask, "/reasoner/describe_task", DescribeTask.Request(request="tidy again")
+        )
     assert (failed.success, failed.reason) == (False, "backend")
     run = load_run(tmp_path / "run")
     assert [call.turn for call in run.calls] == [

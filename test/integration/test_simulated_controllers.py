@@ -96,7 +96,9 @@ def test_the_plain_topic_moves_the_arm_where_there_is_no_action(graph):
     assert arm.follow(swing(0.4, 1.0), threading.Event(), lambda _: None).status == "reached"
     cancel = threading.Event()
     start = graph.monitor.positions()
-    result = arm.follow(swing(1.5, 3.0, start=start), cancel, lambda share: cancel.set() if share > 0.2 else None)
+    result = arm.follow(
+        swing(1.5, 3.0, start=start), cancel, lambda share: cancel.set() if share > 0.2 else None
+    )
     assert result.status == "cancelled"
     assert graph.monitor.fastest() < 0.05
 

@@ -41,7 +41,10 @@ def test_a_request_without_words_ends_in_a_stack_and_is_shown_before_it_moves(gr
     seen = {}
     for kind, topic in ((PoseArray, "waypoints"), (Path, "path"), (JointTrajectory, "trajectory")):
         graph.node.create_subscription(
-            kind, f"/planner/{topic}", lambda m, t=topic: seen.setdefault(t, (m, len(graph.progress))), LATCHED
+            kind,
+            f"/planner/{topic}",
+            lambda m, t=topic: seen.setdefault(t, (m, len(graph.progress))),
+            LATCHED,
         )
     graph.randomize(SEED)
     task = graph.request("")
@@ -57,7 +60,9 @@ def test_a_request_without_words_ends_in_a_stack_and_is_shown_before_it_moves(gr
         TaskProgress.VERIFYING,
         TaskProgress.SUCCEEDED,
     ]
-    moving = next(i for i, m in enumerate(graph.progress) if m.state == TaskProgress.EXECUTING and m.progress > 0.3)
+    moving = next(
+        i for i, m in enumerate(graph.progress) if m.state == TaskProgress.EXECUTING and m.progress > 0.3
+    )
     assert set(seen) == {"waypoints", "path", "trajectory"}
     assert all(when <= moving for _, when in seen.values())
     assert list(seen["trajectory"][0].joint_names) == ROBOT.joints
@@ -162,7 +167,9 @@ def test_parameters_out_of_range_are_refused_while_running(graph):
 def test_unknown_name_is_answered_with_what_there_is(graph):
     placed = graph.randomize(SEED)
     graph.capture()
-    reply = graph.call(DescribeTask, "/reasoner/describe_task", DescribeTask.Request(request="lift the pink elephant"))
+    reply = graph.call(
+        DescribeTask, "/reasoner/describe_task", DescribeTask.Request(request="lift the pink elephant")
+    )
     assert not reply.success
     assert reply.reason == "unknown_name"
     assert len(reply.candidates) == len(placed)
@@ -174,7 +181,9 @@ def test_unknown_name_is_answered_with_what_there_is(graph):
 def test_questions_are_answered_from_the_scene(graph):
     placed = graph.randomize(SEED)
     graph.capture()
-    reply = graph.call(AskScene, "/reasoner/ask", AskScene.Request(question="How many objects are on the table?"))
+    reply = graph.call(
+        AskScene, "/reasoner/ask", AskScene.Request(question="How many objects are on the table?")
+    )
     assert reply.success, reply.text
     assert (reply.has_value, reply.value) == (True, float(len(placed)))
 

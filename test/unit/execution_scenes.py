@@ -14,7 +14,9 @@ COLORS = {"red": (200, 30, 30), "blue": (30, 40, 200), "green": (30, 180, 40), "
 JOINTS = ("a", "b")
 
 
-def make_object(key: str, color: str, centre, size=(0.04, 0.04, 0.04), yaw=0.0, on="table", shape="box") -> SceneObject:
+def make_object(
+    key: str, color: str, centre, size=(0.04, 0.04, 0.04), yaw=0.0, on="table", shape="box"
+) -> SceneObject:
     return SceneObject(
         id=key,
         name=f"{color} {shape} {key}",

@@ -42,7 +42,12 @@ def make_object(
 ) -> SceneObject:
     """Make an upright object that stands at `at` [m]; on another one with `bottom_z` and `supported_by`."""
     extents = np.asarray(list(size), dtype=np.float64)
-    known: dict[str, Shape] = {"cylinder": "cylinder", "can": "cylinder", "ball": "sphere", "sphere": "sphere"}
+    known: dict[str, Shape] = {
+        "cylinder": "cylinder",
+        "can": "cylinder",
+        "ball": "sphere",
+        "sphere": "sphere",
+    }
     pose = Pose.from_yaw((at[0], at[1], bottom_z + extents[2] / 2.0), yaw_rad)
     return SceneObject(
         id=object_id,

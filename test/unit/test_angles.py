@@ -40,9 +40,13 @@ def test_tilt_is_zero_on_any_face_of_a_box() -> None:
     assert degrees(angles.tilt(lying_can(0.0, 25.0), make_scene(box))) == pytest.approx(25.0)
 
 
-@pytest.mark.parametrize(("first", "second", "expected"), [(10, 40, 30), (10, 190, 0), (0, 100, 80), (-80, 80, 20)])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"), [(10, 40, 30), (10, 190, 0), (0, 100, 80), (-80, 80, 20)]
+)
 def test_axes_are_lines_without_direction(first: float, second: float, expected: float) -> None:
-    assert degrees(angles.axis_angle(lying_can(first), lying_can(second))) == pytest.approx(expected, abs=1e-5)
+    assert degrees(angles.axis_angle(lying_can(first), lying_can(second))) == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(("yaw", "expected"), [(0, 0), (30, 30), (60, 30), (90, 0), (100, 10), (-50, 40)])
@@ -68,7 +72,9 @@ def test_heading_is_against_the_viewers_left_and_right() -> None:
         ((0.04, 0.04, 0.09), 100.0, 10.0),
     ],
 )
-def test_turns_are_modulo_the_symmetry_of_the_shape(size: tuple[float, ...], turn: float, seen: float) -> None:
+def test_turns_are_modulo_the_symmetry_of_the_shape(
+    size: tuple[float, ...], turn: float, seen: float
+) -> None:
     before, after = make_object(size=size), make_object(size=size, yaw_rad=np.deg2rad(turn))
     assert degrees(angles.turn_between(before, after)) == pytest.approx(seen, abs=1e-5)
 

@@ -27,7 +27,9 @@ from spatialpin_ros.task import Task, TaskStep
 
 SETTINGS = settings(max_examples=25, deadline=None)
 FINITE = st.floats(-10.0, 10.0, allow_nan=False)
-TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), min_size=1, max_size=12)
+TEXT = st.text(
+    st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), min_size=1, max_size=12
+)
 
 
 def over_the_wire(message):
@@ -164,19 +166,42 @@ def make_plan():
     stages = (
         PlanStage("approach", 0, trajectory=make_trajectory(), tcp_waypoints=waypoints, text="go"),
         PlanStage("grasp", 0, gripper_width_m=0.03, gripper_force_n=20.0),
-        PlanStage("lift", 0, trajectory=make_trajectory(1.0, 0.5), tcp_waypoints=waypoints, holding="o1", linear=True),
+        PlanStage(
+            "lift",
+            0,
+            trajectory=make_trajectory(1.0, 0.5),
+            tcp_waypoints=waypoints,
+            holding="o1",
+            linear=True,
+        ),
     )
     task = Task("t", "pick it", (TaskStep("pick", "o1"),))
     grasp, goal = Pose((0.0, 0.0, 0.05)), Pose((0.5, 0.1, 0.2))
     others = (Alternative(0, "tilted", 1.5, "longer"), Alternative(0, "from the side", None, "out of reach"))
-    return Plan(task, stages, ("a", "b"), "base", "tip", {"o1": grasp}, {"o1": goal}, 12.5, {"planning_s": 0.3}, others)
+    return Plan(
+        task,
+        stages,
+        ("a", "b"),
+        "base",
+        "tip",
+        {"o1": grasp},
+        {"o1": goal},
+        12.5,
+        {"planning_s": 0.3},
+        others,
+    )
 
 
 def test_plan():
     plan = make_plan()
     back = cv.plan_from_msg(over_the_wire(cv.plan_to_msg(plan, 3.0)))
     for one, other in zip(plan.stages, back.stages, strict=True):
-        assert (one.name, one.holding, one.linear, one.text) == (other.name, other.holding, other.linear, other.text)
+        assert (one.name, one.holding, one.linear, one.text) == (
+            other.name,
+            other.holding,
+            other.linear,
+            other.text,
+        )
         assert one.gripper_width_m == other.gripper_width_m
         np.testing.assert_array_equal(one.tcp_waypoints, other.tcp_waypoints)
         if one.trajectory is not None:
@@ -209,7 +234,9 @@ def test_trajectory_with_a_short_point_is_refused():
 @SETTINGS
 @given(st.floats(0.0, 60.0), TEXT)
 def test_plan_failure(elapsed_s, words):
-    failure = PlanFailure("ik", "place", words, (CandidateFailure("g1", "place", "no_path", words),), elapsed_s)
+    failure = PlanFailure(
+        "ik", "place", words, (CandidateFailure("g1", "place", "no_path", words),), elapsed_s
+    )
     assert cv.plan_failure_from_msg(over_the_wire(cv.plan_failure_to_msg(failure))) == failure
 
 
@@ -235,7 +262,9 @@ def make_frame(height=12, width=16, seed=0):
     color = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     depth = rng.uniform(0.3, 2.0, (height, width)).astype(np.float32)
     depth[0, 0] = 0.0
-    return CameraFrame(color, depth, Intrinsics(width, height, 20.0, 21.0, 7.5, 5.5), Pose((1.0, 0.0, 0.5)), 2.25)
+    return CameraFrame(
+        color, depth, Intrinsics(width, height, 20.0, 21.0, 7.5, 5.5), Pose((1.0, 0.0, 0.5)), 2.25
+    )
 
 
 @pytest.mark.parametrize(("encoding", "error_m"), [("32FC1", 0.0), ("16UC1", 0.00051)])
@@ -254,7 +283,11 @@ def padded(pixels, encoding, *, big=False, padding=5):
     stored = pixels.astype(pixels.dtype.newbyteorder(">" if big else "<"))
     rows = [row.tobytes() + b"\xee" * padding for row in stored]
     return Image(
-        height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, is_bigendian=int(big), step=len(rows[0]),
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=int(big),
+        step=len(rows[0]),
         data=b"".join(rows),
     )
 
@@ -366,7 +399,9 @@ def test_nan_depth_becomes_no_measurement():
     frame = cv.camera_frame_from_msgs(color, depth, info, Pose())
     assert (frame.depth_m[3:6] == 0.0).all()
     with pytest.raises(CameraFrameError, match="no pixel"):
-        cv.camera_frame_from_msgs(color, cv.depth_to_msg(np.full_like(values, math.nan), "camera"), info, Pose())
+        cv.camera_frame_from_msgs(
+            color, cv.depth_to_msg(np.full_like(values, math.nan), "camera"), info, Pose()
+        )
 
 
 def distorted_dot(d, model):
@@ -455,7 +490,13 @@ def test_markers_show_every_object_and_delete_the_old_ones():
 
 def test_cloud_of_a_scene_holds_all_points():
     item = SceneObject(
-        "o1", "a", "a", "red", np.array([255, 0, 0], dtype=np.uint8), "box", OrientedBox(Pose(), np.ones(3)),
+        "o1",
+        "a",
+        "a",
+        "red",
+        np.array([255, 0, 0], dtype=np.uint8),
+        "box",
+        OrientedBox(Pose(), np.ones(3)),
         points=np.ones((4, 3), dtype=np.float32),
     )
     table = SupportSurface("table", Pose(), [[0, 0], [1, 0], [1, 1]])

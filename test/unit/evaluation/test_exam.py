@@ -42,10 +42,17 @@ def pair(seed: int) -> Pair:
         label, size = kinds[i % 3]
         at = (0.38 + 0.14 * (i // 3) + rng.uniform(0, 0.04), -0.25 + 0.22 * (i % 3) + rng.uniform(0, 0.06))
         turn = float(rng.uniform(-3, 3))
-        items.append(make_object(f"t{i}", str(color), label, np.array(size) * rng.uniform(0.8, 1.2), at, yaw_rad=turn))
+        items.append(
+            make_object(f"t{i}", str(color), label, np.array(size) * rng.uniform(0.8, 1.2), at, yaw_rad=turn)
+        )
     moved = make_object("t0", items[0].color, "cube", items[0].size, (0.66, 0.0))
     turned = make_object(
-        "t1", items[1].color, "box", items[1].size, tuple(items[1].centre[:2]), yaw_rad=items[1].box.pose.yaw_rad + 0.5
+        "t1",
+        items[1].color,
+        "box",
+        items[1].size,
+        tuple(items[1].centre[:2]),
+        yaw_rad=items[1].box.pose.yaw_rad + 0.5,
     )
     new = make_object("t9", "pink", "box", (0.03, 0.05, 0.09), (0.68, 0.25))
     return Pair(seed, look(make_scene(*items)), look(make_scene(moved, turned, *items[2:5], new)))

@@ -52,7 +52,9 @@ def test_a_failed_answer_is_wrong_whatever_its_text() -> None:
 
 def test_intervals_are_wider_where_misses_come_from_few_scenes() -> None:
     spread = [score(question("yes_no", 1.0, seed=i), "no" if i % 5 == 0 else "yes", 0.0) for i in range(100)]
-    clustered = [score(question("yes_no", 1.0, seed=i // 10), "no" if i < 20 else "yes", 0.0) for i in range(100)]
+    clustered = [
+        score(question("yes_no", 1.0, seed=i // 10), "no" if i < 20 else "yes", 0.0) for i in range(100)
+    ]
     one, other = share(spread, lambda s: s.right, 0.5), share(clustered, lambda s: s.right, 0.5)
     assert one.value == other.value == 0.8
     assert other.high - other.low > one.high - one.low

@@ -55,7 +55,9 @@ def test_a_seed_renders_the_same_pair(studio: Studio) -> None:
     for a, b in ((one.before, other.before), (one.after, other.after)):
         assert np.array_equal(a.frame.color, b.frame.color)
         assert a.askable == b.askable
-        assert all(np.allclose(x.centre, y.centre) for x, y in zip(a.truth.objects, b.truth.objects, strict=True))
+        assert all(
+            np.allclose(x.centre, y.centre) for x, y in zip(a.truth.objects, b.truth.objects, strict=True)
+        )
 
 
 def test_truth_does_not_reach_the_answers(outcome: Outcome) -> None:
@@ -110,12 +112,20 @@ def test_a_language_model_is_shown_the_images_and_read_by_its_words(outcome: Out
     questions = [item.question for item in outcome.scored]
     seen = {item.pair.seed: item for item in outcome.pairs}
     scored = [ask(backend, question, seen[question.seed]) for question in questions]
-    assert all(item.status != "failed" for item in scored), [item.text for item in scored if item.status == "failed"]
+    assert all(item.status != "failed" for item in scored), [
+        item.text for item in scored if item.status == "failed"
+    ]
     assert all(item.value == 1.0 for item in scored if item.question.kind == "yes_no")
-    lengths = [item for item in scored if item.question.kind == "number" and item.question.dimension == "length"]
+    lengths = [
+        item for item in scored if item.question.kind == "number" and item.question.dimension == "length"
+    ]
     assert all(item.value == pytest.approx(0.2) for item in lengths)
-    changes = [asked for asked, question in zip(parrot.asked, questions, strict=True) if question.task == "IrSD"]
-    others = [asked for asked, question in zip(parrot.asked, questions, strict=True) if question.task != "IrSD"]
+    changes = [
+        asked for asked, question in zip(parrot.asked, questions, strict=True) if question.task == "IrSD"
+    ]
+    others = [
+        asked for asked, question in zip(parrot.asked, questions, strict=True) if question.task != "IrSD"
+    ]
     assert all(images == 2 for _, images in changes)
     assert all(images == 1 for _, images in others)
     assert all(("Earlier scene" in text) == (priors == "direct") for text, _ in changes)

@@ -114,7 +114,9 @@ def test_pick_of_an_object_hidden_in_the_hand_needs_the_gripper_as_witness(held,
 )
 def test_place_in_area(centre, level, reason):
     area = [[0.45, 0.25], [0.55, 0.25], [0.55, 0.35], [0.45, 0.35]]
-    task = Task("t", "clear", (TaskStep("pick", "o1"), TaskStep("place_in_area", "o1", "table", np.array(area))))
+    task = Task(
+        "t", "clear", (TaskStep("pick", "o1"), TaskStep("place_in_area", "o1", "table", np.array(area)))
+    )
     on = "x2" if centre[2] > 0.1 else "table"
     verdict = judge(task, BEFORE, make_scene(blue(), red(centre, on=on)))
     assert (verdict.level, verdict.reason) == (level, reason)
@@ -129,7 +131,9 @@ def test_second_stack_of_a_tower_decides_when_the_first_is_right():
         TaskStep("place_on", "o3", "o1"),
     )
     task = Task("tower", "tower", steps)
-    good = make_scene(blue(), red((0.6, 0.1, 0.08), on="x2"), make_object("x3", "green", (0.6, 0.1, 0.12), on="x1"))
+    good = make_scene(
+        blue(), red((0.6, 0.1, 0.08), on="x2"), make_object("x3", "green", (0.6, 0.1, 0.12), on="x1")
+    )
     bad = make_scene(blue(), red((0.6, 0.1, 0.08), on="x2"), make_object("x3", "green", (0.6, 0.2, 0.02)))
     before = make_scene(RED, BLUE, green)
     assert judge(task, before, good).success

@@ -24,7 +24,11 @@ def test_colours_survive_shuffled_ids_noise_and_one_long_move(order, seed):
     after = []
     for index, color in enumerate(order):
         home = before.objects[list(COLORS).index(color)].centre
-        centre = rng.uniform((0.3, -0.3, 0.02), (0.7, 0.3, 0.2)) if index == moved else home + rng.normal(0, 0.003, 3)
+        centre = (
+            rng.uniform((0.3, -0.3, 0.02), (0.7, 0.3, 0.2))
+            if index == moved
+            else home + rng.normal(0, 0.003, 3)
+        )
         after.append(make_object(f"o{index}", color, centre, 0.04 + rng.normal(0, 0.003, 3)))
     found = match_objects(before, make_scene(*after))
     assert {key: item.color for key, item in found.items()} == {o.id: o.color for o in before.objects}
@@ -50,7 +54,9 @@ def test_empty_scenes():
 
 
 def test_darker_light_does_not_change_who_is_who():
-    before = make_scene(make_object("a", "red", (0.4, 0.2, 0.02)), make_object("b", "blue", (0.4, -0.2, 0.02)))
+    before = make_scene(
+        make_object("a", "red", (0.4, 0.2, 0.02)), make_object("b", "blue", (0.4, -0.2, 0.02))
+    )
     dark = [make_object("p", "blue", (0.5, 0.2, 0.02)), make_object("q", "red", (0.5, -0.2, 0.02))]
     after = make_scene(*dark)
     found = match_objects(before, after)
@@ -58,14 +64,20 @@ def test_darker_light_does_not_change_who_is_who():
 
 
 def test_a_task_follows_its_objects_into_another_scene():
-    before = make_scene(make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02)))
-    after = make_scene(make_object("o1", "blue", (0.4, -0.2, 0.02)), make_object("o2", "red", (0.4, 0.2, 0.02)))
+    before = make_scene(
+        make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02))
+    )
+    after = make_scene(
+        make_object("o1", "blue", (0.4, -0.2, 0.02)), make_object("o2", "red", (0.4, 0.2, 0.02))
+    )
     task = translate_task(stack_task(), match_objects(before, after))
     assert [(step.object_id, step.target_id) for step in task.steps] == [("o2", ""), ("o2", "o1")]
 
 
 def test_a_task_whose_object_is_gone_cannot_follow():
-    before = make_scene(make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02)))
+    before = make_scene(
+        make_object("o1", "red", (0.4, 0.2, 0.02)), make_object("o2", "blue", (0.4, -0.2, 0.02))
+    )
     after = make_scene(make_object("o1", "blue", (0.4, -0.2, 0.02)))
     with pytest.raises(UnknownNameError, match="o1"):
         translate_task(stack_task(), match_objects(before, after))

@@ -19,7 +19,8 @@ from spatialpin_ros.execution import (
 )
 
 BEFORE = make_scene(
-    make_object("o1", "red", (0.4, -0.1, 0.02)), make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06))
+    make_object("o1", "red", (0.4, -0.1, 0.02)),
+    make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
 )
 STACKED = make_scene(
     make_object("n1", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
@@ -80,7 +81,13 @@ def run(arm=None, gripper=None, look=lambda: STACKED, cancel=None, plan=None, **
     told = []
     arm, gripper = arm or FakeArm(), gripper or FakeGripper()
     outcome = run_plan(
-        plan or stack_plan(), BEFORE, arm, gripper, look, told.append, cancel or threading.Event(),
+        plan or stack_plan(),
+        BEFORE,
+        arm,
+        gripper,
+        look,
+        told.append,
+        cancel or threading.Event(),
         ExecutionOptions(**options),
     )
     return outcome, told
@@ -164,7 +171,12 @@ def test_object_slipping_out_in_transfer_is_noticed_while_moving():
     arm.during[3] = lambda: setattr(gripper, "now_m", 0.0)
     fallen = make_scene(BEFORE.objects[1], make_object("n2", "red", (0.5, 0.0, 0.02)))
     outcome, _ = run(arm, gripper, look=lambda: fallen)
-    assert (outcome.status, outcome.level, outcome.reason, outcome.stage) == ("failed", "picked", "dropped", "transfer")
+    assert (outcome.status, outcome.level, outcome.reason, outcome.stage) == (
+        "failed",
+        "picked",
+        "dropped",
+        "transfer",
+    )
     assert len(arm.paths) == 4
     assert arm.stopped >= 1
 

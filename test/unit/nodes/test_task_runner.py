@@ -22,7 +22,8 @@ from spatialpin_ros.plan import PlanFailure
 
 BEFORE = replace(
     make_scene(
-        make_object("o1", "red", (0.4, -0.1, 0.02)), make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06))
+        make_object("o1", "red", (0.4, -0.1, 0.02)),
+        make_object("o2", "blue", (0.6, 0.1, 0.03), (0.08, 0.08, 0.06)),
     ),
     stamp_s=100.0,
 )
@@ -105,7 +106,11 @@ def run(job, stages=None, arm=None, settings=SETTINGS, now_s=130.0):
 
 def test_words_become_a_stack_under_the_id_of_the_request():
     ended, told = run(Job("task-7", request="stack them"))
-    assert (ended.outcome.task_id, ended.outcome.status, ended.outcome.level) == ("task-7", "succeeded", "stacked")
+    assert (ended.outcome.task_id, ended.outcome.status, ended.outcome.level) == (
+        "task-7",
+        "succeeded",
+        "stacked",
+    )
     states = list(dict.fromkeys(item.state for item in told))
     assert states == [
         TaskProgress.LOOKING,

@@ -13,7 +13,9 @@ from spatialpin_ros.perception.solids import fit_resting_cylinder
 TURNS_RAD = np.deg2rad(np.arange(-6.0, 6.1, 2.0))
 
 
-def arc(radius: float, length: float, yaw_deg: float, seen_deg: tuple[float, float], noise_m: float) -> FloatArray:
+def arc(
+    radius: float, length: float, yaw_deg: float, seen_deg: tuple[float, float], noise_m: float
+) -> FloatArray:
     """Points on the seen part of a lying cylinder's side; angles are measured from straight up."""
     rng = np.random.default_rng(3)
     angle = np.deg2rad(rng.uniform(*seen_deg, 300))
@@ -45,9 +47,16 @@ def test_a_flat_top_is_no_cylinder() -> None:
 @pytest.mark.parametrize("shade", [1.0, 0.8, 0.62])
 @pytest.mark.parametrize(
     ("rgb", "word"),
-    [((247, 117, 10), "orange"), ((245, 107, 168), "pink"), ((204, 20, 20), "red"), ((245, 209, 15), "yellow")],
+    [
+        ((247, 117, 10), "orange"),
+        ((245, 107, 168), "pink"),
+        ((204, 20, 20), "red"),
+        ((245, 209, 15), "yellow"),
+    ],
 )
-def test_shade_does_not_change_the_word_of_a_vivid_colour(rgb: tuple[int, ...], word: str, shade: float) -> None:
+def test_shade_does_not_change_the_word_of_a_vivid_colour(
+    rgb: tuple[int, ...], word: str, shade: float
+) -> None:
     assert color_word(np.array(rgb) * shade) == word
 
 

@@ -45,7 +45,9 @@ def test_the_timed_motion_stays_on_the_line_between_its_points_too(
     planner: Planner, random_scene: Callable, stack: Callable, seed: int
 ) -> None:
     options = PlanOptions(improve_s=30.0, time_limit_s=60.0)
-    plan = planner.plan(random_scene(seed, 6), stack("o0", "o1"), np.array(planner.robot.config.home), options)
+    plan = planner.plan(
+        random_scene(seed, 6), stack("o0", "o1"), np.array(planner.robot.config.home), options
+    )
     assert isinstance(plan, Plan), plan
     straight = [stage for stage in plan.stages if stage.linear and stage.trajectory is not None]
     assert [stage.name for stage in straight] == ["approach", "lift", "place", "retreat"]
@@ -65,7 +67,9 @@ def test_the_timed_motion_stays_on_the_line_between_its_points_too(
 
 def test_a_change_of_branch_is_noticed(robot: RobotModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half way the inverse kinematics answers from another branch: each pose is right, the way between is not."""
-    start, other = (ik.solve(robot, [tip_pose()], np.array(home), np.random.default_rng(0))[0].q for home in HOMES)
+    start, other = (
+        ik.solve(robot, [tip_pose()], np.array(home), np.random.default_rng(0))[0].q for home in HOMES
+    )
     assert np.abs(start - other).max() > 0.5
 
     def switching(robot, rotations, positions, seeds, options):
@@ -98,7 +102,9 @@ def test_out_of_reach_is_named(robot: RobotModel) -> None:
 def test_jumps_and_errors_are_refused(robot: RobotModel) -> None:
     start, up = grasping(robot), np.array([0.0, 0.0, 0.1])
     assert "jump" in straight_line(robot, start, up, LineOptions(most_jump_rad=0.01)).failure
-    assert "leave the straight line" in straight_line(robot, start, up, LineOptions(most_error_m=1e-9)).failure
+    assert (
+        "leave the straight line" in straight_line(robot, start, up, LineOptions(most_error_m=1e-9)).failure
+    )
 
 
 def test_a_batch_gives_what_single_lines_give(robot: RobotModel) -> None:

@@ -27,7 +27,9 @@ def world_of(scene: Scene, robot: RobotModel, **options: float) -> CollisionWorl
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_verdicts_agree_with_pybullet(robot: RobotModel, random_scene: Callable[[int, int], Scene], seed: int) -> None:
+def test_verdicts_agree_with_pybullet(
+    robot: RobotModel, random_scene: Callable[[int, int], Scene], seed: int
+) -> None:
     scene = random_scene(seed, 8)
     world = world_of(scene, robot)
     samples = np.random.default_rng(seed).uniform(robot.lower, robot.upper, (150, 7))
@@ -44,7 +46,9 @@ def test_verdicts_agree_with_pybullet(robot: RobotModel, random_scene: Callable[
     assert 20 < verdicts.sum() < 140
 
 
-def test_held_object_verdicts_agree_with_pybullet(robot: RobotModel, random_scene: Callable[[int, int], Scene]) -> None:
+def test_held_object_verdicts_agree_with_pybullet(
+    robot: RobotModel, random_scene: Callable[[int, int], Scene]
+) -> None:
     scene = random_scene(3, 6)
     grip = Pose.from_xyz_rpy([0.0, 0.0, 0.01], [np.pi, 0.0, 0.4])
     world = world_of(scene, robot).attach("o2", grip)
@@ -70,7 +74,9 @@ def test_single_batch_and_contacts_give_one_verdict(
         assert bool(world.explain(q)) != free
 
 
-def test_a_motion_is_free_only_if_all_of_it_is(robot: RobotModel, make_object: Callable, make_scene: Callable) -> None:
+def test_a_motion_is_free_only_if_all_of_it_is(
+    robot: RobotModel, make_object: Callable, make_scene: Callable
+) -> None:
     home = np.array(robot.config.home)
     other = home.copy()
     other[0] += 1.5

@@ -62,7 +62,9 @@ def test_too_wide_gives_no_grasp(robot: RobotModel, make_object: Callable) -> No
 
 
 def test_tiers_are_in_order(robot: RobotModel, make_object: Callable) -> None:
-    tiers = [grasp.tier for grasp in grasp_candidates(robot, make_object("o1", (0.5, 0.0), (0.04, 0.04, 0.12)))]
+    tiers = [
+        grasp.tier for grasp in grasp_candidates(robot, make_object("o1", (0.5, 0.0), (0.04, 0.04, 0.12)))
+    ]
     assert tiers == sorted(tiers)
     assert set(tiers) == {0, 1, 2}
 

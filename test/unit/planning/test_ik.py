@@ -53,7 +53,9 @@ def test_out_of_reach_gives_nothing(robot: RobotModel) -> None:
     assert ik.solve(robot, [], home, np.random.default_rng(0)) == []
 
 
-def test_colliding_solutions_are_left_out(robot: RobotModel, make_object: Callable, make_scene: Callable) -> None:
+def test_colliding_solutions_are_left_out(
+    robot: RobotModel, make_object: Callable, make_scene: Callable
+) -> None:
     scene = make_scene(make_object("o1", (0.5, 0.12), (0.05, 0.06, 0.3)))
     world = CollisionWorld(robot, scene_obstacles(scene, robot.config.workspace), width_m=0.08)
     pose, home = from_above(0.5, 0.05, 0.05, 0.0), np.array(robot.config.home)

@@ -57,7 +57,9 @@ class Arm:
         """The arm with a plain two-finger gripper on its flange."""
         uri, count = f"package://pybullet_data/{self.urdf}", len(self.joints)
         bare = resolve_uri(uri).read_text()
-        text = bare[: bare.rindex("</robot>")] + GRIPPER.replace("LAST", self.last).replace("GAP", str(self.gap_m))
+        text = bare[: bare.rindex("</robot>")] + GRIPPER.replace("LAST", self.last).replace(
+            "GAP", str(self.gap_m)
+        )
         limits = JointLimits(np.full(count, 2.0), np.full(count, 5.0), np.full(count, 60.0))
         workspace = Workspace(np.array([-0.8, -0.8, -0.02]), np.array([0.9, 0.8, 1.4]))
         gripper = GripperConfig(
@@ -108,7 +110,10 @@ def test_a_path_round_a_wall(arm: tuple[Arm, Planner], make_object: Callable, ma
     world = CollisionWorld(robot, scene_obstacles(make_scene(wall), robot.config.workspace), width_m=0.08)
     start, goals = (ik.solve_free(world, [end], np.array(kind.home), rng) for end in ends)
     result = plan_path(
-        world, start[0].q, np.stack([goal.q for goal in goals]), PathOptions(improve_s=30.0, improve_edges=100)
+        world,
+        start[0].q,
+        np.stack([goal.q for goal in goals]),
+        PathOptions(improve_s=30.0, improve_edges=100),
     )
     assert isinstance(result, PathResult), result
     assert world.path(result.path, 0.02)

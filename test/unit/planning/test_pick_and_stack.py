@@ -15,7 +15,18 @@ from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task, TaskStep
 
-STAGES = ["approach", "approach", "approach", "grasp", "lift", "transfer", "place", "release", "retreat", "home"]
+STAGES = [
+    "approach",
+    "approach",
+    "approach",
+    "grasp",
+    "lift",
+    "transfer",
+    "place",
+    "release",
+    "retreat",
+    "home",
+]
 # Bounded by edge checks, not by time, so that every run is the same.
 OPTIONS = PlanOptions(improve_s=30.0, time_limit_s=60.0)
 
@@ -100,7 +111,9 @@ def test_gripper_stages_open_wide_enough_close_and_open_again(
 ) -> None:
     scene = make_scene(make_object("o1", (0.45, 0.15), (0.04, 0.04, 0.05)), make_object("o2", (0.5, -0.15)))
     plan = made(planner.plan(scene, stack("o1", "o2"), home(planner.robot), OPTIONS))
-    widths = [(stage.name, stage.gripper_width_m) for stage in plan.stages if stage.gripper_width_m is not None]
+    widths = [
+        (stage.name, stage.gripper_width_m) for stage in plan.stages if stage.gripper_width_m is not None
+    ]
     assert [name for name, _ in widths] == ["approach", "grasp", "release"]
     assert widths[0][1] == pytest.approx(0.06)
     assert 0.0 <= widths[1][1] < 0.036
@@ -110,14 +123,19 @@ def test_gripper_stages_open_wide_enough_close_and_open_again(
 def test_the_same_seed_gives_the_same_plan(
     planner: Planner, random_scene: Callable[[int, int], Scene], stack: Callable
 ) -> None:
-    plans = [made(planner.plan(random_scene(5, 8), stack("o0", "o1"), home(planner.robot), OPTIONS)) for _ in range(2)]
+    plans = [
+        made(planner.plan(random_scene(5, 8), stack("o0", "o1"), home(planner.robot), OPTIONS))
+        for _ in range(2)
+    ]
     for first, second in zip(*(plan.stages for plan in plans), strict=True):
         assert (first.trajectory is None) == (second.trajectory is None)
         if first.trajectory is not None and second.trajectory is not None:
             assert np.array_equal(first.trajectory.positions, second.trajectory.positions)
 
 
-def test_two_picks_and_places_build_a_tower(planner: Planner, make_object: Callable, make_scene: Callable) -> None:
+def test_two_picks_and_places_build_a_tower(
+    planner: Planner, make_object: Callable, make_scene: Callable
+) -> None:
     scene = make_scene(
         make_object("o1", (0.45, 0.2)),
         make_object("o2", (0.55, -0.2)),
@@ -134,7 +152,9 @@ def test_two_picks_and_places_build_a_tower(planner: Planner, make_object: Calla
     assert recheck(planner.robot, scene, plan, step_s=0.04) == []
 
 
-def test_a_pick_alone_ends_holding_the_object(planner: Planner, make_object: Callable, make_scene: Callable) -> None:
+def test_a_pick_alone_ends_holding_the_object(
+    planner: Planner, make_object: Callable, make_scene: Callable
+) -> None:
     task = Task("pick", "pick it up", (TaskStep("pick", "o1", lift_height_m=0.2),))
     plan = made(planner.plan(make_scene(make_object("o1", (0.5, 0.0))), task, home(planner.robot), OPTIONS))
     assert plan.stages[-1].name == "lift"
@@ -142,7 +162,9 @@ def test_a_pick_alone_ends_holding_the_object(planner: Planner, make_object: Cal
     assert heights[1] - heights[0] == pytest.approx(0.2, abs=2e-3)
 
 
-def test_placing_in_an_area_of_the_table(planner: Planner, make_object: Callable, make_scene: Callable) -> None:
+def test_placing_in_an_area_of_the_table(
+    planner: Planner, make_object: Callable, make_scene: Callable
+) -> None:
     area = np.array([[0.4, -0.3], [0.6, -0.3], [0.6, -0.1], [0.4, -0.1]])
     steps = (TaskStep("pick", "o1"), TaskStep("place_in_area", "o1", "table", area=area))
     scene = make_scene(make_object("o1", (0.5, 0.2)), make_object("o2", (0.5, -0.2)))
@@ -186,7 +208,9 @@ def test_a_target_out_of_reach_fails_at_the_place(
     assert (failure.reason, failure.stage) == ("ik", "place")
 
 
-def test_too_wide_is_no_grasp(planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable) -> None:
+def test_too_wide_is_no_grasp(
+    planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
+) -> None:
     scene = make_scene(make_object("o1", (0.5, 0.1), (0.09, 0.1, 0.05)), make_object("o2", (0.5, -0.2)))
     failure = failed(planner.plan(scene, stack("o1", "o2"), home(planner.robot), OPTIONS))
     assert failure.reason == "no_grasp"
@@ -202,7 +226,9 @@ def test_an_unknown_object_lists_what_there_is(
     assert "o1 (thing o1)" in failure.message
 
 
-def test_a_bad_start_is_named(planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable) -> None:
+def test_a_bad_start_is_named(
+    planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
+) -> None:
     robot = planner.robot
     tip = robot.tcp(home(robot)).position
     scene = make_scene(make_object("o1", (0.5, 0.2)), make_object("o2", tip[:2], (0.1, 0.1, tip[2])))
@@ -212,7 +238,9 @@ def test_a_bad_start_is_named(planner: Planner, make_object: Callable, make_scen
     beyond = home(robot)
     beyond[3] = 0.5
     failure = failed(
-        planner.plan(make_scene(make_object("o1", (0.5, 0.2))), Task("t", "pick", (TaskStep("pick", "o1"),)), beyond)
+        planner.plan(
+            make_scene(make_object("o1", (0.5, 0.2))), Task("t", "pick", (TaskStep("pick", "o1"),)), beyond
+        )
     )
     assert failure.reason == "start_out_of_limits"
     with pytest.raises(InvalidValueError, match="7 finite"):
@@ -226,7 +254,9 @@ def test_a_walled_in_target_gives_reasons(
         make_object(f"w{k}", (0.5 + dx, -0.15 + dy), (0.02 if dx else 0.14, 0.14 if dx else 0.02, 0.25))
         for k, (dx, dy) in enumerate([(0.06, 0.0), (-0.06, 0.0), (0.0, 0.06), (0.0, -0.06)])
     ]
-    scene = make_scene(make_object("o1", (0.45, 0.2)), make_object("o2", (0.5, -0.15), (0.06, 0.06, 0.03)), *walls)
+    scene = make_scene(
+        make_object("o1", (0.45, 0.2)), make_object("o2", (0.5, -0.15), (0.06, 0.06, 0.03)), *walls
+    )
     failure = failed(planner.plan(scene, stack("o1", "o2"), home(planner.robot), OPTIONS))
     assert failure.reason == "no_free_place"
     assert failure.stage in ("place", "retreat")

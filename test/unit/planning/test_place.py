@@ -39,7 +39,9 @@ def test_placed_upright_centred_and_just_above_the_target(
         (("o1", (0.4, 0.0), (0.05, 0.05, 0.05)), ("o2", (0.5, 0.0), (0.012, 0.1, 0.06)), "centre of mass"),
     ],
 )  # fmt: skip
-def test_an_unstable_stack_is_refused(make_object: Callable, moved: tuple, carrier: tuple, words: str) -> None:
+def test_an_unstable_stack_is_refused(
+    make_object: Callable, moved: tuple, carrier: tuple, words: str
+) -> None:
     refused = place_on_object(make_object(*moved), make_object(*carrier), OPTIONS)
     assert isinstance(refused, NoPlace)
     assert refused.reason == "unstable_stack"
@@ -48,7 +50,9 @@ def test_an_unstable_stack_is_refused(make_object: Callable, moved: tuple, carri
 
 def test_spots_lie_in_the_area_and_clear_of_others(make_object: Callable, make_scene: Callable) -> None:
     item = make_object("o1", (0.4, 0.3), (0.05, 0.05, 0.05))
-    scene = make_scene(item, make_object("o2", (0.5, 0.0), (0.06, 0.06, 0.05), 0.7), make_object("o3", (0.6, 0.1)))
+    scene = make_scene(
+        item, make_object("o2", (0.5, 0.0), (0.06, 0.06, 0.05), 0.7), make_object("o3", (0.6, 0.1))
+    )
     area = np.array([[0.4, -0.15], [0.65, -0.15], [0.65, 0.15], [0.4, 0.15]])
     places = place_in_area(item, scene, scene.table, area, OPTIONS, np.random.default_rng(0))
     assert not isinstance(places, NoPlace)
@@ -58,7 +62,9 @@ def test_spots_lie_in_the_area_and_clear_of_others(make_object: Callable, make_s
         assert -0.15 <= y <= 0.15
         assert z == pytest.approx(0.025 + OPTIONS.drop_m)
         for other in scene.objects[1:]:
-            outside = np.maximum(np.abs(other.box.pose.inverse().transform([x, y, 0.0])[:2]) - other.size[:2] / 2, 0.0)
+            outside = np.maximum(
+                np.abs(other.box.pose.inverse().transform([x, y, 0.0])[:2]) - other.size[:2] / 2, 0.0
+            )
             assert np.linalg.norm(outside) >= np.hypot(0.025, 0.025) + OPTIONS.spacing_m - 1e-9
 
 

@@ -19,7 +19,9 @@ OPTIONS = PlanOptions(improve_s=30.0, time_limit_s=60.0)
 
 
 @pytest.fixture(scope="module")
-def planned(planner: Planner, random_scene: Callable[[int, int], Scene], stack: Callable) -> tuple[Scene, Plan]:
+def planned(
+    planner: Planner, random_scene: Callable[[int, int], Scene], stack: Callable
+) -> tuple[Scene, Plan]:
     scene = random_scene(2, 6)
     plan = planner.plan(scene, stack("o0", "o1"), np.array(planner.robot.config.home), OPTIONS)
     assert isinstance(plan, Plan), plan
@@ -83,5 +85,7 @@ def test_limits_are_measured_between_the_points_too(robot: RobotModel, planned: 
     differences = np.diff(fine.positions[:-1], axis=0) / 0.002
     assert np.allclose(differences, (fine.velocities[1:-1] + fine.velocities[:-2]) / 2.0, atol=1e-3)
     fast = replace(motion, times=motion.times / 1.5, velocities=motion.velocities * 1.5)
-    stages = tuple(replace(stage, trajectory=fast) if stage.trajectory is motion else stage for stage in plan.stages)
+    stages = tuple(
+        replace(stage, trajectory=fast) if stage.trajectory is motion else stage for stage in plan.stages
+    )
     assert not limit_use(robot, replace(plan, stages=stages)).kept

@@ -17,7 +17,9 @@ OPTIONS = PlanOptions(improve_s=30.0, time_limit_s=60.0)
 
 
 @pytest.fixture(scope="module")
-def planned(planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable) -> tuple[Scene, Plan]:
+def planned(
+    planner: Planner, make_object: Callable, make_scene: Callable, stack: Callable
+) -> tuple[Scene, Plan]:
     scene = make_scene(make_object("o1", (0.45, 0.2)), make_object("o2", (0.5, -0.2)))
     plan = planner.plan(scene, stack("o1", "o2"), np.array(planner.robot.config.home), OPTIONS)
     assert isinstance(plan, Plan), plan
@@ -25,7 +27,9 @@ def planned(planner: Planner, make_object: Callable, make_scene: Callable, stack
 
 
 def index_of(plan: Plan, name: str) -> int:
-    return next(i for i, stage in enumerate(plan.stages) if stage.name == name and stage.trajectory is not None)
+    return next(
+        i for i, stage in enumerate(plan.stages) if stage.name == name and stage.trajectory is not None
+    )
 
 
 def shifted(scene: Scene, key: str, offset: tuple[float, float, float]) -> Scene:
@@ -54,7 +58,9 @@ def test_a_plan_holds_in_the_scene_it_was_made_for(
 
 
 def test_a_tower_of_two_steps_holds(planner: Planner, make_object: Callable, make_scene: Callable) -> None:
-    scene = make_scene(make_object("o1", (0.45, 0.2)), make_object("o2", (0.55, -0.2)), make_object("o3", (0.45, 0.0)))
+    scene = make_scene(
+        make_object("o1", (0.45, 0.2)), make_object("o2", (0.55, -0.2)), make_object("o3", (0.45, 0.0))
+    )
     steps = (
         TaskStep("pick", "o1"), TaskStep("place_on", "o1", "o3"),
         TaskStep("pick", "o2"), TaskStep("place_on", "o2", "o1"),

@@ -37,7 +37,9 @@ def two_links(**changes: object) -> RobotConfig:
     limits = replace(panda.limits, velocity=np.ones(2), acceleration=np.ones(2), jerk=np.ones(2))
     gripper = replace(panda.gripper, joints=["g"], links=["hand", "left"])
     values = {"base_frame": "base", "tip_frame": "tip", "joints": ["a", "b"], "home": np.zeros(2), **changes}
-    return replace(panda, name="two", urdf="", limits=limits, gripper=gripper, allowed_collisions=[], **values)
+    return replace(
+        panda, name="two", urdf="", limits=limits, gripper=gripper, allowed_collisions=[], **values
+    )
 
 
 @given(st.integers(0, 10_000))
@@ -97,7 +99,10 @@ def test_gripper_depths_come_from_the_geometry(robot: RobotModel) -> None:
     [
         ("<robot name='x'><link name='a'>", "well-formed"),
         ("<model/>", "<robot>"),
-        (TWO_LINKS.replace('<parent link="upper"/>', '<parent link="nowhere"/>'), "'nowhere', which is missing"),
+        (
+            TWO_LINKS.replace('<parent link="upper"/>', '<parent link="nowhere"/>'),
+            "'nowhere', which is missing",
+        ),
         (TWO_LINKS.replace('<sphere radius="0.03"/>', '<mesh filename="package://nowhere/x.stl"/>'), "x.stl"),
         (TWO_LINKS.replace('<link name="tip"/>', '<link name="tip"/><link name="loose"/>'), "one root link"),
     ],

@@ -40,7 +40,9 @@ def found(result: PathResult | PathFailure) -> PathResult:
     return result
 
 
-def test_a_free_straight_line_is_taken_and_nothing_else_is_tried(robot: RobotModel, make_scene: Callable) -> None:
+def test_a_free_straight_line_is_taken_and_nothing_else_is_tried(
+    robot: RobotModel, make_scene: Callable
+) -> None:
     world = CollisionWorld(robot, scene_obstacles(make_scene(), robot.config.workspace), width_m=0.08)
     start = np.array(robot.config.home)
     goal = start + 0.3
@@ -65,7 +67,9 @@ def test_every_planner_finds_a_free_way_round(gate: tuple, name: str) -> None:
 
 def test_the_result_depends_on_the_seed_alone(gate: tuple) -> None:
     world, start, goal = gate
-    paths = [found(plan_path(world, start, goal[None], replace(OPTIONS, seed=seed))).path for seed in (3, 3, 4)]
+    paths = [
+        found(plan_path(world, start, goal[None], replace(OPTIONS, seed=seed))).path for seed in (3, 3, 4)
+    ]
     assert np.array_equal(paths[0], paths[1])
     assert paths[0].shape != paths[2].shape or not np.allclose(paths[0], paths[2])
 

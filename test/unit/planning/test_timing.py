@@ -49,7 +49,9 @@ def test_limits_ends_and_continuity(empty: CollisionWorld, seed: int, corners: i
     assert robot.within_limits(made.positions).all()
 
 
-@given(seed=st.integers(0, 10_000), corners=st.integers(0, 5), per_acceleration=st.sampled_from([2.0, 8.0, 30.0]))
+@given(
+    seed=st.integers(0, 10_000), corners=st.integers(0, 5), per_acceleration=st.sampled_from([2.0, 8.0, 30.0])
+)
 @settings(max_examples=15, deadline=None)
 def test_low_jerk_limits_are_kept(
     low_jerk: Callable[[float], CollisionWorld], seed: int, corners: int, per_acceleration: float

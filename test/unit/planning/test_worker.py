@@ -34,7 +34,9 @@ def scene(random_scene: Callable[[int, int], Scene]) -> Scene:
 @pytest.fixture
 def walled(make_object: Callable, make_scene: Callable) -> Scene:
     """A scene whose search takes long: the arm stands in a cage that nothing leads out of."""
-    bars = [make_object(f"w{k}", (0.38, y), (0.02, 0.02, 0.9)) for k, y in enumerate(np.arange(-0.6, 0.61, 0.05))]
+    bars = [
+        make_object(f"w{k}", (0.38, y), (0.02, 0.02, 0.9)) for k, y in enumerate(np.arange(-0.6, 0.61, 0.05))
+    ]
     return make_scene(make_object("o0", (0.55, 0.1)), make_object("o1", (0.55, -0.1)), *bars)
 
 
@@ -70,7 +72,9 @@ def test_failures_and_errors_come_through(worker: PlanningWorker, scene: Scene, 
     assert isinstance(worker.plan(scene, stack("o0", "o1"), CONFIG.home, OPTIONS), Plan)
 
 
-def test_a_cancelled_plan_ends_and_the_next_one_works(worker: PlanningWorker, scene: Scene, stack: Callable) -> None:
+def test_a_cancelled_plan_ends_and_the_next_one_works(
+    worker: PlanningWorker, scene: Scene, stack: Callable
+) -> None:
     before, cancel = worker.process_id, threading.Event()
     cancel.set()
     for _ in range(3):
@@ -128,7 +132,10 @@ def test_the_caller_is_not_held_up(worker: PlanningWorker, walled: Scene, stack:
 
 
 def test_a_broken_urdf_and_a_closed_worker_say_so(scene: Scene, stack: Callable) -> None:
-    with PlanningWorker(CONFIG, "<robot name='x'>") as worker, pytest.raises(InvalidValueError, match="well-formed"):
+    with (
+        PlanningWorker(CONFIG, "<robot name='x'>") as worker,
+        pytest.raises(InvalidValueError, match="well-formed"),
+    ):
         worker.plan(scene, stack("o0", "o1"), CONFIG.home)
     worker.close()
     with pytest.raises(BackendError, match="closed"):

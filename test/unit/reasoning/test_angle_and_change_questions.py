@@ -156,5 +156,7 @@ def test_a_place_in_a_name_is_no_direction() -> None:
         make_object("o2", "red", "cube", at=(0.5, 0.2), name="right red cube"),
         make_object("o3", "blue", "box", (0.1, 0.07, 0.06), at=(0.5, 0.0)),
     )
-    assert answer(scene, "how far is the blue box from the right red cube?").value == pytest.approx(0.2, abs=0.01)
+    assert answer(scene, "how far is the blue box from the right red cube?").value == pytest.approx(
+        0.2, abs=0.01
+    )
     assert answer(scene, "is the left red cube on the right red cube?").value == 0.0

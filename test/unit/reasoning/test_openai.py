@@ -48,7 +48,13 @@ def backend(server, monkeypatch):
 
 
 def task(item, target, sentence="Stack it."):
-    return {"object_id": item, "place": "on", "target_id": target, "description": sentence, "reason": "it fits"}
+    return {
+        "object_id": item,
+        "place": "on",
+        "target_id": target,
+        "description": sentence,
+        "reason": "it fits",
+    }
 
 
 def understood(*moves):
