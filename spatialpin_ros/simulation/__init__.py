@@ -10,6 +10,7 @@ from spatialpin_ros.simulation.gripper_controller import (
     GripperControllerOptions,
     GripperStatus,
 )
+from spatialpin_ros.simulation.mesh_models import MESH_MODELS, ROUND_MODELS, mesh_parts
 from spatialpin_ros.simulation.objects import PALETTE, ObjectSpec
 from spatialpin_ros.simulation.recording import RecordingCamera
 from spatialpin_ros.simulation.robot import JointStates, SimulatedRobot
@@ -18,8 +19,10 @@ from spatialpin_ros.simulation.workcell import Workcell
 from spatialpin_ros.simulation.world import PhysicsOptions, TrueObject, Truth, World
 
 __all__ = [
+    "MESH_MODELS",
     "PALETTE",
     "REALSENSE_D435",
+    "ROUND_MODELS",
     "SNAPSHOT_VIEWS",
     "Acceptance",
     "ArmController",
@@ -45,5 +48,6 @@ __all__ = [
     "World",
     "add_depth_noise",
     "generate_objects",
+    "mesh_parts",
     "snapshot_view",
 ]

@@ -138,8 +138,8 @@ def _draw_pose(rng: np.random.Generator, spec: ObjectSpec, options: GeneratorOpt
 
 
 def footprint_polygon(spec: ObjectSpec) -> FloatArray:
-    """(N, 2) counter-clockwise outline of the base in the base frame [m]; around the circle for a cylinder."""
-    if spec.kind != "cylinder":
+    """(N, 2) counter-clockwise outline of the base in the base frame [m]; around the circle for what is round."""
+    if not spec.round:
         return spec.box.footprint
     angles = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
     radius = spec.size[0] / 2.0 / np.cos(np.pi / 24)

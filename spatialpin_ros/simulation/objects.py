@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from string import Template
 from typing import Literal, get_args
 
@@ -13,8 +14,9 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.config import share_directory
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.geometry import OrientedBox, Pose
+from spatialpin_ros.simulation.mesh_models import MESH_MODELS, ROUND_MODELS, write_parts
 
-ObjectKind = Literal["cube", "box", "cylinder"]
+ObjectKind = Literal["cube", "box", "cylinder", "sphere", "mesh"]
 
 # Linear RGB under the simulator's lights; chosen to stay apart in hue, and from the table.
 PALETTE: dict[str, tuple[float, float, float]] = {
@@ -38,15 +40,16 @@ class ObjectSpec:
 
     Args:
         id: key inside one scene.
-        kind: cube, box or cylinder (upright).
+        kind: cube, box, cylinder (upright), sphere, or mesh: one of `MESH_MODELS`.
         color: a name of `PALETTE`.
         box: full size [m] and pose of the centre in the base frame; for a cylinder x and y extents are the diameter.
         mass_kg: mass [kg].
         friction: lateral friction coefficient (Bullet multiplies those of the two bodies in contact).
+        model: of a mesh, which one; its unit cube is stretched to the box. Empty for the other kinds.
 
     Raises:
         InvalidValueError: on an unknown kind or unphysical mass or friction.
-        UnknownNameError: on a colour that is not in the palette.
+        UnknownNameError: on a colour that is not in the palette, or a mesh that is not in `MESH_MODELS`.
     """
 
     id: str
@@ -55,6 +58,7 @@ class ObjectSpec:
     box: OrientedBox
     mass_kg: float
     friction: float = 0.7
+    model: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ObjectKind):
@@ -67,13 +71,26 @@ class ObjectSpec:
             raise InvalidValueError(
                 f"object '{self.id}': needs mass > 0 and friction >= 0, got {self.mass_kg} kg, {self.friction}"
             )
-        if self.kind == "cylinder" and abs(self.size[0] - self.size[1]) > 1e-9:
-            raise InvalidValueError(f"object '{self.id}': a cylinder's x and y extents are both its diameter")
+        if self.kind == "mesh" and self.model not in MESH_MODELS:
+            raise UnknownNameError(self.model, list(MESH_MODELS), "mesh model")
+        if self.kind != "mesh" and self.model:
+            raise InvalidValueError(f"object '{self.id}': only a mesh has a model, got '{self.model}'")
+        if self.round and abs(self.size[0] - self.size[1]) > 1e-9:
+            raise InvalidValueError(
+                f"object '{self.id}': a {self.model or self.kind}'s x and y extents are both its diameter"
+            )
+        if self.kind == "sphere" and abs(self.size[2] - self.size[0]) > 1e-9:
+            raise InvalidValueError(f"object '{self.id}': a sphere's extents are all its diameter")
+
+    @property
+    def round(self) -> bool:
+        """True when it looks the same at every heading."""
+        return self.kind in ("cylinder", "sphere") or self.model in ROUND_MODELS
 
     @property
     def name(self) -> str:
         """Colour and kind, as a person would say it."""
-        return f"{self.color} {self.kind}"
+        return f"{self.color} {self.model.replace('_', ' ') or self.kind}"
 
     @property
     def size(self) -> FloatArray:
@@ -97,12 +114,16 @@ class ObjectSpec:
 
 def footprint_diameter(spec: ObjectSpec) -> float:
     """Diameter of the circle around the base [m]."""
-    return float(spec.size[0] if spec.kind == "cylinder" else np.hypot(*spec.size[:2]))
+    return float(spec.size[0] if spec.round else np.hypot(*spec.size[:2]))
 
 
-def object_urdf(spec: ObjectSpec) -> str:
-    """Fill the URDF template of the object's kind (urdf/objects) and return the XML text."""
-    shape = "cylinder" if spec.kind == "cylinder" else "box"
+def object_urdf(spec: ObjectSpec, mesh_folder: Path) -> str:
+    """Fill the URDF template of the object's kind (urdf/objects) and return the XML text.
+
+    Args:
+        mesh_folder: where the parts of spheres and meshes are written, once each.
+    """
+    shape = {"cylinder": "cylinder", "sphere": "mesh", "mesh": "mesh"}.get(spec.kind, "box")
     folder = share_directory() / "urdf" / "objects"
     text = (folder / f"{shape}.urdf.template").read_text()
     inertia = _solid_inertia(spec)
@@ -116,12 +137,33 @@ def object_urdf(spec: ObjectSpec) -> str:
     }
     values |= {f"size_{axis}": f"{extent:.6f}" for axis, extent in zip("xyz", spec.size, strict=True)}
     values |= {f"i{axis}{axis}": f"{value:.9f}" for axis, value in zip("xyz", inertia, strict=True)}
+    if shape == "mesh":
+        values |= _mesh_elements(spec, mesh_folder, values["rgba"])
     return Template(text).substitute(values)
 
 
+def _mesh_elements(spec: ObjectSpec, folder: Path, rgba: str) -> dict[str, str]:
+    """The visual and collision elements of a sphere's or a mesh's parts."""
+    scale = "{:.6f} {:.6f} {:.6f}".format(*spec.size)
+    parts = [
+        f'<geometry><mesh filename="{path}" scale="{scale}"/></geometry>'
+        for path in write_parts(spec.model or "ball", folder)
+    ]
+    solid = [f'<geometry><sphere radius="{spec.size[0] / 2.0:.6f}"/></geometry>']
+    material = f'<material name="{spec.id}_colour"><color rgba="{rgba}"/></material>'
+    return {
+        "visuals": "\n".join(f"    <visual>{part}{material}</visual>" for part in parts),
+        "collisions": "\n".join(
+            f"    <collision>{part}</collision>" for part in (solid if spec.kind == "sphere" else parts)
+        ),
+    }
+
+
 def _solid_inertia(spec: ObjectSpec) -> FloatArray:
-    """(3,) principal moments of a homogeneous solid about its centre [kg m^2]."""
+    """(3,) principal moments of a homogeneous solid about its centre [kg m^2]; of its box for a mesh."""
     x, y, z = spec.size
+    if spec.kind == "sphere":
+        return np.full(3, 0.4 * spec.mass_kg * (x / 2.0) ** 2)
     if spec.kind == "cylinder":
         across = spec.mass_kg * (3.0 * (x / 2.0) ** 2 + z**2) / 12.0
         return np.array([across, across, spec.mass_kg * (x / 2.0) ** 2 / 2.0])

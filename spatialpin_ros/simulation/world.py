@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -115,10 +115,19 @@ class World:
         folder = share_directory() / "urdf"
         self._floor = self._load(folder / "floor.urdf", Pose(), fixed=True)
         self._load(folder / "table.urdf", Pose(), fixed=True)
-        foot, text = _camera_mount(
-            self.camera.base_T_camera, (folder / "camera_mount.urdf.template").read_text()
-        )
-        self._load(self._write("camera_mount", text), foot, fixed=True)
+        self._mount = self._load_mount(self.view.base_T_camera)
+
+    def _load_mount(self, base_T_camera: Pose) -> int:
+        template = share_directory() / "urdf" / "camera_mount.urdf.template"
+        foot, text = _camera_mount(base_T_camera, template.read_text())
+        return self._load(self._write("camera_mount", text), foot, fixed=True)
+
+    def move_camera(self, base_T_camera: Pose) -> None:
+        """Put the camera and its mast elsewhere; `base_T_camera` is the pose of the optical frame."""
+        self._bullet.removeBody(self._mount, physicsClientId=self._client)
+        self._mount = self._load_mount(base_T_camera)
+        self.view = replace(self.view, base_T_camera=base_T_camera)
+        self._last = None
 
     def _write(self, name: str, text: str) -> Path:
         path = Path(self._folder.name) / f"{name}.urdf"
@@ -161,7 +170,9 @@ class World:
         """
         if any(other.id == spec.id for other in self._objects.values()):
             raise InvalidValueError(f"object '{spec.id}' is in the world already; ids must be unique")
-        path = self._write(f"{spec.id}_{len(self._objects)}_{self._steps}", object_urdf(spec))
+        path = self._write(
+            f"{spec.id}_{len(self._objects)}_{self._steps}", object_urdf(spec, Path(self._folder.name))
+        )
         body = self._load(path, spec.box.pose, fixed=False)
         path.unlink()
         self._objects[body] = spec
