@@ -22,6 +22,7 @@ from spatialpin_ros.errors import AmbiguousNameError, InvalidValueError, Unknown
 from spatialpin_ros.geometry import OrientedBox, Pose, TriangleMesh
 
 Shape = Literal["box", "cylinder", "sphere", "unknown"]
+DepthSource = Literal["measured", "estimated"]
 TABLE = "table"
 
 
@@ -198,6 +199,7 @@ class Scene:
         stamp_s: time of the observation [s].
         base_frame: frame of every coordinate in the scene.
         unexplained: (N, 3) points above the table that belong to no object [m]; obstacles, nothing else.
+        depth_source: "estimated" when a network made the depth from the colour image: nothing to move an arm by blindly.
     """
 
     supports: tuple[SupportSurface, ...]
@@ -207,8 +209,13 @@ class Scene:
     stamp_s: float = 0.0
     base_frame: str = "base"
     unexplained: Float32Array = field(default_factory=_no_points)
+    depth_source: DepthSource = "measured"
 
     def __post_init__(self) -> None:
+        if self.depth_source not in get_args(DepthSource):
+            raise InvalidValueError(
+                f"scene: depth_source '{self.depth_source}' is none of {get_args(DepthSource)}"
+            )
         if not self.supports:
             raise InvalidValueError("scene: needs at least the table as a support")
         surfaces = [surface.name for surface in self.supports]
@@ -273,6 +280,7 @@ class Scene:
             "stamp_s": self.stamp_s,
             "base_frame": self.base_frame,
             "unexplained": array_to_json(self.unexplained),
+            "depth_source": self.depth_source,
         }
 
     @classmethod
@@ -286,4 +294,5 @@ class Scene:
             stamp_s=float(document["stamp_s"]),
             base_frame=document["base_frame"],
             unexplained=array_from_json(document["unexplained"]),
+            depth_source=document.get("depth_source", "measured"),
         )

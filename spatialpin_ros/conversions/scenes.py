@@ -44,6 +44,7 @@ def scene_to_msg(scene: Scene) -> SceneMsg:
         supports=[_support_to_msg(surface) for surface in scene.supports],
         objects=[_object_to_msg(item, scene.base_frame, scene.stamp_s) for item in scene.objects],
         unexplained=points_to_msg(scene.unexplained, _NO_COLORS, scene.base_frame, scene.stamp_s),
+        depth_source=scene.depth_source,
     )
     if scene.intrinsics is not None:
         message.camera_info = intrinsics_to_msg(scene.intrinsics, "", scene.stamp_s)
@@ -68,6 +69,8 @@ def scene_from_msg(message: SceneMsg) -> Scene:
         stamp_s=seconds(message.header.stamp),
         base_frame=message.header.frame_id,
         unexplained=points_from_msg(message.unexplained)[0],
+        # A node built before the field existed, or a hand-made message, leaves it empty.
+        depth_source=message.depth_source or "measured",
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -518,3 +519,15 @@ def test_plan_for_display_is_one_increasing_trajectory_and_a_path():
     lines = [marker for marker in cv.plan_to_markers(plan).markers if marker.ns == "stages"]
     assert len(lines) == 2
     assert len(lines[0].points) == 3
+
+
+def test_where_the_depth_came_from_goes_with_the_scene():
+    table = SupportSurface("table", Pose(), np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    scene = Scene((table,), (), Pose(), depth_source="estimated")
+    assert cv.scene_from_msg(over_the_wire(cv.scene_to_msg(scene))).depth_source == "estimated"
+    assert Scene.from_dict(scene.to_dict()).depth_source == "estimated"
+    old = cv.scene_to_msg(scene)
+    old.depth_source = ""
+    assert cv.scene_from_msg(old).depth_source == "measured"
+    with pytest.raises(InvalidValueError, match="guessed"):
+        replace(scene, depth_source="guessed")
