@@ -192,7 +192,7 @@ def measure(seeds: range, noise: str, folder: Path | None) -> tuple[dict[str, Ta
 def write_picture(path: Path, frames: Sequence[CameraFrame], scene: Scene) -> None:
     """Write both images and the fused scene from above."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [frames[0].color, annotate(frames[1], scene), top_view(scene)]
+    parts = [frames[0].color, annotate(frames[1].color, scene), top_view(scene)]
     height = max(part.shape[0] for part in parts)
     padded = [
         cv2.copyMakeBorder(p, 0, height - p.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)

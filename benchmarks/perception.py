@@ -231,7 +231,7 @@ def write_worst(tally: Tally, folder: Path, kind: str, noise: str, count: int = 
     """Write labelled pictures of the scenes with the largest errors."""
     folder.mkdir(parents=True, exist_ok=True)
     for rank, (error, seed, frame, scene) in enumerate(tally.worst[:count]):
-        left, right = annotate(frame, scene), top_view(scene)
+        left, right = annotate(frame.color, scene), top_view(scene)
         height = max(left.shape[0], right.shape[0])
         parts = [
             cv2.copyMakeBorder(p, 0, height - p.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)

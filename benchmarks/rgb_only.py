@@ -259,7 +259,7 @@ def main() -> None:
         if arguments.output is not None:
             arguments.output.mkdir(parents=True, exist_ok=True)
             for error, seed, frame, scene in t.worst[:2]:
-                picture = annotate(frame, scene)[:, :, ::-1]
+                picture = annotate(frame.color, scene)[:, :, ::-1]
                 cv2.imwrite(str(arguments.output / f"{kind}_{seed}_{error * 1e3:.0f}mm.png"), picture)
     console = Console(width=130)
     console.print(table)

@@ -76,9 +76,10 @@ def capture(
         scene, picture, notes = captured.scene, captured.picture, captured.notes
     write_json(out, scene.to_dict())
     if image is not None and picture is not None:
-        from spatialpin_ros.report.images import labelled, png
+        from spatialpin_ros.perception.annotate import annotate
+        from spatialpin_ros.report.images import png
 
-        write_atomically(image, png(labelled(picture, scene)))
+        write_atomically(image, png(annotate(picture, scene)))
     if out != STDIN:
         show_scene(scene)
         for note in notes:

@@ -188,7 +188,7 @@ class SceneNode(Node):
         ]
         self._tf_topic.publish(TFMessage(transforms=transforms))
         if self.get_parameter("publish_image").value:
-            self._image_topic.publish(color_to_msg(annotate(frame, scene), frame.camera_frame, frame.stamp_s))
+            self._image_topic.publish(color_to_msg(annotate(frame.color, scene), frame.camera_frame, frame.stamp_s))
 
     def close(self) -> None:
         self._worker.close(timeout_s=2.0)

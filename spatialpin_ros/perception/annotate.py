@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,13 +11,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from spatialpin_ros.arrays import FloatArray, UInt8Array
-from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.perception.palette import ink
 from spatialpin_ros.scene import Scene, SceneObject
 
 _EDGES = ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7), (6, 7))
 _SCALE_AT = 640.0
 _PAD = 5
+HIGHLIGHT = (255, 140, 66)
+
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,29 @@ class Label:
     rectangle: tuple[float, float, float, float]
 
 
-def annotate(frame: CameraFrame, scene: Scene) -> UInt8Array:
+def annotate(
+    image: UInt8Array, scene: Scene, *, ids: bool = False, highlight: Sequence[str] = ()
+) -> UInt8Array:
     """Draw a scene over the image it was made from.
 
     Args:
-        frame: the observation.
-        scene: what was made of it; masks and boxes are drawn, names stand where they hide no other name.
+        image: (H, W, 3) uint8 RGB, of the size that the scene's masks refer to.
+        scene: what was made of it; masks are drawn, names stand where they hide no other name, and boxes when the
+            scene knows its camera.
+        ids: write each object's id before its name.
+        highlight: ids drawn with a strong outline.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    picture = frame.color.copy()
-    scale = max(1.0, frame.intrinsics.width / _SCALE_AT)
+    picture = image.copy()
+    scale = max(1.0, image.shape[1] / _SCALE_AT)
     for item in scene.objects:
-        _draw_object(picture, frame, item, scale)
+        _draw_object(picture, scene, item, scale, strong=item.id in highlight)
     font = ImageFont.load_default(size=13.0 * scale)
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas, "RGBA")
-    labels = place_labels(frame, scene, font, scale)
+    labels = place_labels(image.shape[:2], scene, font, scale, ids=ids)
     for label in labels:
         left, top, right, bottom = label.rectangle
         x, y = label.anchor
@@ -63,19 +71,19 @@ def annotate(frame: CameraFrame, scene: Scene) -> UInt8Array:
     return np.asarray(canvas, dtype=np.uint8)
 
 
-def _draw_object(picture: UInt8Array, frame: CameraFrame, item: SceneObject, scale: float) -> None:
+def _draw_object(picture: UInt8Array, scene: Scene, item: SceneObject, scale: float, *, strong: bool) -> None:
     color = ink(item.color_rgb)
     thickness = max(1, round(scale))
     if item.mask is not None and item.mask.area:
-        mask = item.mask.full(frame.size).astype(np.uint8)
+        mask = item.mask.full(picture.shape[:2]).astype(np.uint8)
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         inside = mask > 0
         picture[inside] = (0.72 * picture[inside] + 0.28 * np.array(color)).astype(np.uint8)
-        pale = tuple((255 + part) // 2 for part in color)
-        cv2.drawContours(picture, contours, -1, pale, thickness, cv2.LINE_AA)
+        pale = HIGHLIGHT if strong else tuple((255 + part) // 2 for part in color)
+        cv2.drawContours(picture, contours, -1, pale, thickness * (3 if strong else 1), cv2.LINE_AA)
     for line in _wireframe(item):
-        pixels = _project(frame, line)
-        if np.isfinite(pixels).all():
+        pixels = _project(scene, line)
+        if pixels is not None and np.isfinite(pixels).all():
             # Sixteenths of a pixel keep thin lines steady.
             fixed = np.round(np.clip(pixels, -1e4, 1e4) * 16).astype(np.int32)
             cv2.polylines(picture, [fixed.reshape(-1, 1, 2)], False, color, thickness, cv2.LINE_AA, 4)
@@ -95,21 +103,33 @@ def _wireframe(item: SceneObject) -> list[FloatArray]:
     return [*rims, *(np.stack([rims[0][k], rims[1][k]]) for k in range(0, 48, 12))]
 
 
-def _project(frame: CameraFrame, points: FloatArray) -> FloatArray:
-    return frame.intrinsics.project(frame.base_T_camera.inverse().transform(points))
+def _project(scene: Scene, points: FloatArray) -> FloatArray | None:
+    if scene.intrinsics is None:
+        return None
+    return scene.intrinsics.project(scene.base_T_camera.inverse().transform(points))
 
 
 def place_labels(
-    frame: CameraFrame, scene: Scene, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, scale: float
+    size: tuple[int, ...],
+    scene: Scene,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    scale: float,
+    *,
+    ids: bool = False,
 ) -> list[Label]:
-    """Find a place for each name: above its object if free, else the nearest free place around it."""
-    height, width = frame.size
-    taken: list[tuple[float, float, float, float]] = []
-    silhouettes = {item.id: _bounds(frame, item) for item in scene.objects}
+    """Find a place for the name of each object in an image of `size` (H, W): above it, else the nearest free one.
+
+    What is not in the image gets no name.
+    """
+    height, width = size
+    taken: list[Bounds] = []
+    found = ((item.id, _bounds(size, scene, item)) for item in scene.objects)
+    silhouettes = {name: bounds for name, bounds in found if bounds is not None}
     labels = []
-    for item in sorted(scene.objects, key=lambda o: silhouettes[o.id][1]):
+    for item in sorted((o for o in scene.objects if o.id in silhouettes), key=lambda o: silhouettes[o.id][1]):
         left, top, right, bottom = silhouettes[item.id]
-        box = font.getbbox(item.name)
+        text = f"{item.id}  {item.name}" if ids else item.name
+        box = font.getbbox(text)
         w, h = box[2] + 2 * _PAD * scale, box[3] + _PAD * scale
         middle = 0.5 * (left + right)
         best, least = (0.0, 0.0, w, h), np.inf
@@ -130,20 +150,11 @@ def place_labels(
                 if cost < least:
                     best, least = place, cost
         taken.append(best)
-        labels.append(Label(item.name, ink(item.color_rgb), (middle, 0.5 * (top + bottom)), best))
-    return [
-        _anchored(label, silhouettes_of) for label, silhouettes_of in _with_bounds(labels, scene, silhouettes)
-    ]
+        labels.append(_anchored(Label(text, ink(item.color_rgb), (middle, top), best), silhouettes[item.id]))
+    return labels
 
 
-def _with_bounds(
-    labels: list[Label], scene: Scene, silhouettes: dict[str, tuple[float, float, float, float]]
-) -> list[tuple[Label, tuple[float, float, float, float]]]:
-    by_name = {item.name: silhouettes[item.id] for item in scene.objects}
-    return [(label, by_name[label.text]) for label in labels]
-
-
-def _anchored(label: Label, bounds: tuple[float, float, float, float]) -> Label:
+def _anchored(label: Label, bounds: Bounds) -> Label:
     """Let the leader end where it meets the object, not in its middle."""
     left, top, right, bottom = label.rectangle
     x = float(np.clip(0.5 * (left + right), bounds[0] + 4, max(bounds[2] - 4, bounds[0] + 4)))
@@ -151,18 +162,21 @@ def _anchored(label: Label, bounds: tuple[float, float, float, float]) -> Label:
     return Label(label.text, label.color, (x, y), label.rectangle)
 
 
-def _bounds(frame: CameraFrame, item: SceneObject) -> tuple[float, float, float, float]:
+def _bounds(size: tuple[int, ...], scene: Scene, item: SceneObject) -> Bounds | None:
+    """Left, top, right, bottom of the object in the image [px]; None when it is out of the picture."""
     if item.mask is not None and item.mask.area:
-        (row, column), (h, w) = item.mask.offset, item.mask.bits.shape
-        return float(column), float(row), float(column + w), float(row + h)
-    pixels = _project(frame, item.box.corners)
-    if not np.isfinite(pixels).all():
-        return 0.0, 0.0, 1.0, 1.0
+        (row, column), (height, width) = item.mask.offset, item.mask.bits.shape
+        return float(column), float(row), float(column + width), float(row + height)
+    pixels = _project(scene, item.box.corners)
+    if pixels is None or not np.isfinite(pixels).all():
+        return None
     low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if (high < 0).any() or low[0] > size[1] or low[1] > size[0]:
+        return None
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+def _overlap(a: Bounds, b: Bounds) -> float:
     """Area shared by two rectangles, as a share of the first."""
     width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))

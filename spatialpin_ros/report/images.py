@@ -12,9 +12,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from spatialpin_ros.arrays import BoolArray, UInt8Array
+from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.report.record import StageEvent, VideoFrame
-from spatialpin_ros.scene import Scene, SceneObject
+from spatialpin_ros.scene import SceneObject
 
 VIVID = 70  # difference between a pixel's strongest and weakest channel
 GIF_LIMIT_BYTES = 8_000_000
@@ -46,95 +46,6 @@ def png(image: UInt8Array | Image.Image) -> bytes:
         buffer, "PNG"
     )
     return buffer.getvalue()
-
-
-def labelled(image: UInt8Array, scene: Scene, highlight: Sequence[str] = ()) -> Image.Image:
-    """Draw each object's outline, id and name over the camera image.
-
-    Args:
-        image: (H, W, 3) RGB, of the size the scene's masks refer to.
-        scene: its objects; those without a mask are placed by their projected box.
-        highlight: ids drawn with a stronger line: what the task moves.
-    """
-    picture = Image.fromarray(_outlined(image, scene, highlight))
-    draw = ImageDraw.Draw(picture)
-    size = max(11, image.shape[0] // 38)
-    extents = [_extent(scene, item, image.shape[:2]) for item in scene.objects]
-    taken = [extent for extent in extents if extent is not None]
-    for item, extent in zip(scene.objects, extents, strict=True):
-        if extent is None:
-            continue
-        text, color = f"{item.id}  {item.name}", color_of(item)
-        box = _free_place(draw.textbbox((0, 0), text, font=font(size)), extent, taken, picture.size)
-        taken.append(box)
-        draw.rounded_rectangle(box, radius=4, fill=color, outline="#ffffff")
-        draw.text((box[0] + 5, (box[1] + box[3]) / 2), text, fill=ink_on(color), font=font(size), anchor="lm")
-    return picture
-
-
-def _outline(mask: BoolArray, thickness: int) -> BoolArray:
-    inner = mask.copy()
-    for _ in range(thickness):
-        shrunk = inner.copy()
-        shrunk[1:] &= inner[:-1]
-        shrunk[:-1] &= inner[1:]
-        shrunk[:, 1:] &= inner[:, :-1]
-        shrunk[:, :-1] &= inner[:, 1:]
-        inner = shrunk
-    return np.asarray(mask & ~inner)
-
-
-def _outlined(image: UInt8Array, scene: Scene, highlight: Sequence[str]) -> UInt8Array:
-    picture = np.array(image)
-    for item in scene.objects:
-        if item.mask is not None and item.mask.area:
-            edge = _outline(item.mask.full(image.shape[:2]), 3 if item.id in highlight else 1)
-            picture[edge] = (255, 140, 66) if item.id in highlight else (255, 255, 255)
-    return picture
-
-
-Box = tuple[float, float, float, float]
-
-
-def _extent(scene: Scene, item: SceneObject, size: tuple[int, ...]) -> Box | None:
-    """Left, top, right, bottom of the object in the image [px]; None when it is out of the picture."""
-    if item.mask is not None and item.mask.area:
-        (row, column), (height, width) = item.mask.offset, item.mask.bits.shape
-        return column, row, column + width, row + height
-    if scene.intrinsics is None:
-        return None
-    pixels = scene.intrinsics.project(scene.base_T_camera.inverse().transform(item.box.corners))
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    if not np.isfinite(pixels).all() or (high < 0).any() or low[0] > size[1] or low[1] > size[0]:
-        return None
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
-
-
-def _free_place(text: Box, item: Box, taken: Sequence[Box], size: tuple[int, int]) -> Box:
-    """Put a label above, below, left or right of the object, the nearest place that hides nothing; else above it."""
-    width, height = text[2] - text[0] + 10, text[3] - text[1] + 8
-    middle, level = (item[0] + item[2] - width) / 2, (item[1] + item[3] - height) / 2
-    places = []
-    for step in range(6):
-        gap = 3 + step * height / 2
-        places += [
-            (middle, item[1] - height - gap),
-            (middle, item[3] + gap),
-            (item[0] - width - gap, level),
-            (item[2] + gap, level),
-        ]
-    boxes = [_inside((left, top, left + width, top + height), size) for left, top in places]
-    return next((box for box in boxes if not any(_overlap(box, other) for other in taken)), boxes[0])
-
-
-def _inside(box: Box, size: tuple[int, int]) -> Box:
-    left = min(max(box[0], 2.0), size[0] - (box[2] - box[0]) - 2.0)
-    top = min(max(box[1], 2.0), size[1] - (box[3] - box[1]) - 2.0)
-    return left, top, left + box[2] - box[0], top + box[3] - box[1]
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def frame_at(video: Sequence[VideoFrame], time_s: float) -> UInt8Array:

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spatialpin_ros.report.images import animation, frame_at, labelled, png
+from spatialpin_ros.arrays import UInt8Array
+from spatialpin_ros.perception.annotate import annotate
+from spatialpin_ros.report.images import animation, frame_at, png
 from spatialpin_ros.report.page import render
 from spatialpin_ros.report.plots import joint_plots, top_view
 from spatialpin_ros.report.record import RunRecord
+from spatialpin_ros.scene import Scene
 from spatialpin_ros.serialization import save, write_atomically
 
 DOCUMENTS = ("scene", "scene_after", "task", "plan", "plan_failure", "outcome")
@@ -70,11 +74,9 @@ def _write_pictures(folder: Path, run: RunRecord) -> dict[str, str]:
     pictures: dict[str, tuple[str, bytes]] = {}
     moved = run.task.object_ids if run.task is not None else ()
     if run.image is not None:
-        image = labelled(run.image, run.scene, moved) if run.scene is not None else run.image
-        pictures["camera"] = "camera.png", png(image)
+        pictures["camera"] = "camera.png", png(_named(run.image, run.scene, moved))
     if run.image_after is not None:
-        image = labelled(run.image_after, run.scene_after) if run.scene_after is not None else run.image_after
-        pictures["camera_after"] = "camera_after.png", png(image)
+        pictures["camera_after"] = "camera_after.png", png(_named(run.image_after, run.scene_after))
     if run.scene is not None:
         pictures["top_view"] = "top_view.svg", top_view(run.scene, run.plan, run.scene_after)
     if run.video:
@@ -110,3 +112,7 @@ def _copy_logs(folder: Path, run: RunRecord) -> list[str]:
                 shutil.copyfile(source, target)
             names.append(f"logs/{target.name}")
     return names
+
+
+def _named(image: UInt8Array, scene: Scene | None, moved: Sequence[str] = ()) -> UInt8Array:
+    return image if scene is None else annotate(image, scene, ids=True, highlight=moved)

@@ -25,7 +25,7 @@ def _crowd(cast, bodies, options):
 
 def test_annotation_changes_the_image_at_the_objects_only(cast, bodies, options):
     frame, scene = _crowd(cast, bodies, options)
-    picture = annotate(frame, scene)
+    picture = annotate(frame.color, scene)
     assert picture.shape == frame.color.shape
     assert picture.dtype == np.uint8
     changed = (picture != frame.color).any(axis=2)
@@ -36,7 +36,7 @@ def test_annotation_changes_the_image_at_the_objects_only(cast, bodies, options)
 
 def test_names_do_not_cover_each_other(cast, bodies, options):
     frame, scene = _crowd(cast, bodies, options)
-    labels = place_labels(frame, scene, ImageFont.load_default(size=13.0), 1.0)
+    labels = place_labels(frame.size, scene, ImageFont.load_default(size=13.0), 1.0)
     assert sorted(label.text for label in labels) == sorted(scene.names)
     for one, other in combinations(labels, 2):
         a, b = one.rectangle, other.rectangle
@@ -60,5 +60,5 @@ def test_top_view_shows_each_object_in_its_colour(cast, bodies, options):
 def test_empty_scene_can_be_drawn(cast, options):
     frame = cast([])
     scene = reconstruct(frame, options)
-    np.testing.assert_array_equal(annotate(frame, scene), frame.color)
+    np.testing.assert_array_equal(annotate(frame.color, scene), frame.color)
     assert top_view(scene).ndim == 3
