@@ -79,8 +79,6 @@ PARTS = (
     Part("tf2_ros", "tf2_ros", "optional", "camera pose from TF", "apt install ros-$ROS_DISTRO-tf2-ros-py"),
     Part("launch_ros", "launch_ros", "optional", "the launch files", "apt install ros-$ROS_DISTRO-launch-ros"),
     Part("trimesh", "trimesh", "optional", "mesh files of objects", "pip install '.[perception]'"),
-    Part("open3d", "open3d", "optional", "viewing and completing point clouds", "pip install open3d"),
-    Part("viser", "viser", "optional", "3D view in the browser", "pip install viser"),
     Part("httpx", "httpx", "optional", "the openai reasoning back end", "pip install '.[vlm]'"),
     Part("torch", "torch", "optional", "learned perception, local models", "pip install '.[learned]'"),
     Part("transformers", "transformers", "optional", "learned perception, local models", "pip install '.[learned]'"),
