@@ -75,7 +75,14 @@ def top_view(scene: Scene, plan: Plan | None = None, after: Scene | None = None)
         for pose in plan.expected_poses.values():
             spot = _turned(pose.position[None, :])[0]
             axes.plot(
-                *spot, marker="x", color="#ff8c42", markersize=9, mew=2.2, linestyle="", label="planned place"
+                *spot,
+                marker="x",
+                color="#ff8c42",
+                markersize=9,
+                mew=2.2,
+                linestyle="",
+                zorder=10,
+                label="planned place",
             )
     if after is not None:
         _draw_moved(axes, scene, after)
