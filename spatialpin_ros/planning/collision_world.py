@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,10 @@ from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.upright import Upright
 
 _NAMED = 3
-_PoolClass = pin.BroadPhaseManagerPool_DynamicAABBTreeCollisionManager
+# Up to some dozens of bodies, comparing all boxes beats keeping a tree of them up to date.
+_FEW_BODIES = 64
+_FewClass = pin.BroadPhaseManager_NaiveCollisionManager
+_ManyClass = pin.BroadPhaseManager_DynamicAABBTreeCollisionManager
 
 
 @dataclass(slots=True)
@@ -81,12 +84,11 @@ class CollisionWorld:
             *(item.name for item in obstacles),
         )
         self._geometry = self._build_geometry()
-        self._margins = self._margin_matrix()
-        self._pool = _PoolClass(robot.model, self._geometry, 1)
-        for data in self._pool.getGeometryDatas():
-            data.setSecurityMargins(self._geometry, self._margins, True, True)
-        for manager in self._pool.getBroadPhaseManagers():
-            manager.update(True)
+        self._data, self._placed = robot.model.createData(), self._geometry.createData()
+        self._placed.setSecurityMargins(self._geometry, self._margin_matrix(), True, True)
+        manager = _FewClass if len(self.names) <= _FEW_BODIES else _ManyClass
+        self._manager = manager(robot.model, self._geometry, self._placed)
+        self._manager.update(True)
 
     def derive(self, **changes: Any) -> CollisionWorld:
         """A world with some constructor arguments changed; counts into the same counters."""
@@ -115,9 +117,10 @@ class CollisionWorld:
 
     def valid_many(self, q: FloatArray) -> BoolArray:
         """Tell which of (N, D) positions are within limits and touch nothing."""
-        inside = self._admissible(q)
-        inside[inside] = ~self._collides(q[inside], stop_at_first=False)
-        return inside
+        free = self._admissible(q)
+        self.counters.states += int(free.sum())
+        free[free] = [not touches for touches in self._touches(q[free])]
+        return free
 
     def motion(
         self,
@@ -132,20 +135,30 @@ class CollisionWorld:
         Args:
             start_is_free: `start` was checked before and is left out.
         """
+        if not self.robot.within_limits(end if start_is_free else np.stack((start, end))).all():
+            self.counters.edges += 1
+            return False
+        return self.edge(start, end, step_rad, start_is_free=start_is_free)
+
+    def edge(
+        self,
+        start: FloatArray,
+        end: FloatArray,
+        step_rad: float | None = None,
+        *,
+        start_is_free: bool = True,
+    ) -> bool:
+        """`motion` for two positions that are known to be within the joint limits: what searches ask most."""
         self.counters.edges += 1
         change = end - start
         steps = max(1, math.ceil(math.sqrt(float(change @ change)) / (step_rad or self.step_rad)))
-        if not self.robot.within_limits(np.stack((start, end))).all():
-            return False
         fractions = _fractions(steps)[:-1] if start_is_free else _fractions(steps)
-        states = start + change * fractions[:, None]
-        if self.upright is not None and not self._admissible(states).all():
-            return False
-        return not self._collides(states, stop_at_first=True).any()
+        return self._free(start + change * fractions)
 
     def path(self, waypoints: FloatArray, step_rad: float | None = None) -> bool:
         """Tell whether the polyline through (N, D) waypoints is free."""
-        return self._free(densify(waypoints, step_rad or self.step_rad))
+        dense = densify(waypoints, step_rad or self.step_rad)
+        return bool(self.robot.within_limits(waypoints).all()) and self._free(dense)
 
     def first_invalid(self, q: FloatArray) -> int | None:
         """Index of the first of (N, D) positions that is not valid, or None."""
@@ -155,21 +168,16 @@ class CollisionWorld:
     def contacts(self, q: FloatArray) -> tuple[tuple[str, str], ...]:
         """Pairs of names that touch (closer than their padding) at one (D,) position."""
         self.counters.states += 1
-        data = self._pool.getGeometryDatas()[0]
-        pin.computeCollisions(
-            self.robot.model, self.robot.model.createData(), self._geometry, data, self._full(q), False
-        )
+        placed = self._placed
+        pin.computeCollisions(self.robot.model, self._data, self._geometry, placed, self._full(q), False)
         pairs = self._geometry.collisionPairs
-        found = [pairs[k] for k, result in enumerate(data.collisionResults) if result.isCollision()]
+        found = [pairs[k] for k, result in enumerate(placed.collisionResults) if result.isCollision()]
         return tuple(dict.fromkeys((self.names[pair.first], self.names[pair.second]) for pair in found))
 
     def distance(self, q: FloatArray) -> float:
         """Least distance [m] between two bodies that are checked, negative when they overlap; without padding."""
-        data = self._pool.getGeometryDatas()[0]
-        pin.computeDistances(
-            self.robot.model, self.robot.model.createData(), self._geometry, data, self._full(q)
-        )
-        return min((float(result.min_distance) for result in data.distanceResults), default=np.inf)
+        pin.computeDistances(self.robot.model, self._data, self._geometry, self._placed, self._full(q))
+        return min((float(result.min_distance) for result in self._placed.distanceResults), default=np.inf)
 
     def explain(self, q: FloatArray) -> str:
         """Say why one (D,) position is not valid; empty when it is."""
@@ -190,7 +198,17 @@ class CollisionWorld:
         return self.robot.full(np.asarray(q, dtype=np.float64), self.width_m)
 
     def _free(self, q: FloatArray) -> bool:
-        return bool(self._admissible(q).all()) and not bool(self._collides(q, stop_at_first=True).any())
+        """Tell whether (N, D) positions within the limits are all upright enough and free, in the given order."""
+        self.counters.states += len(q)
+        upright = self.upright
+        if upright is not None and (upright.tilt(self.robot, q) > upright.tolerance_rad).any():
+            return False
+        return not any(self._touches(q))
+
+    def _touches(self, q: FloatArray) -> Iterator[bool]:
+        """Which of (N, D) positions touch something, one by one as they are asked for."""
+        check, model, data, manager = pin.computeCollisions, self.robot.model, self._data, self._manager
+        return (check(model, data, manager, full, True) for full in self._full(q))
 
     def _admissible(self, q: FloatArray) -> BoolArray:
         """Which of (N, D) positions keep the joint limits and the bound on the tilt."""
@@ -208,15 +226,6 @@ class CollisionWorld:
         held = self.held.label if self.held is not None else "the hand"
         allowed = np.rad2deg(self.upright.tolerance_rad)
         return f"{held} is tilted by {np.rad2deg(tilt):.0f} degrees, more than the {allowed:.0f} allowed"
-
-    def _collides(self, q: FloatArray, *, stop_at_first: bool) -> BoolArray:
-        self.counters.states += len(q)
-        if not len(q):
-            return np.zeros(0, dtype=bool)
-        columns = np.asfortranarray(self._full(q).T)
-        return np.asarray(
-            pin.computeCollisionsInParallel(1, self._pool, columns, True, stop_at_first), dtype=bool
-        )
 
     def _build_geometry(self) -> Any:
         robot = self.robot
@@ -286,11 +295,11 @@ def densify(waypoints: FloatArray, step_rad: float) -> FloatArray:
 
 @lru_cache(maxsize=512)
 def _fractions(steps: int) -> FloatArray:
-    """0..1 in `steps` equal steps: the end, then by bisection, so that a collision is met early; the start last."""
+    """(steps + 1, 1) fractions: the end, then by bisection so that a collision is met early, the start last."""
     order, spans = [steps], [(0, steps)]
     for low, high in spans:
         middle = (low + high) // 2
         if middle > low:
             order.append(middle)
             spans += [(low, middle), (middle, high)]
-    return np.array([*order, 0]) / steps
+    return np.array([*order, 0])[:, None] / steps

@@ -16,6 +16,7 @@ from spatialpin_ros.config import RobotConfig, resolve_uri
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.planning.kinematics import Chain, chain_of
+from spatialpin_ros.planning.never_touch import never_touch
 from spatialpin_ros.planning.urdf import joint_soft_limits, link_parents, prepare_urdf
 
 _SAMPLES = 300
@@ -44,6 +45,7 @@ class RobotModel:
         self.joint_names = tuple(config.joints)
         self._check_names()
         self._indices = [int(self.model.idx_qs[self.model.getJointId(name)]) for name in self.joint_names]
+        self._columns = _slice_or_list(self._indices)
         self._finger_indices = [
             int(self.model.idx_qs[self.model.getJointId(name)]) for name in config.gripper.joints
         ]
@@ -63,6 +65,7 @@ class RobotModel:
         self._check_base_frame()
         self.tip_beyond_tcp_m, self.palm_behind_tcp_m = self._gripper_depths()
         self.allowed_reasons = self._allowed_pairs(link_parents(text))
+        self.never_touching = self._never_touching()
         self.collision_matrix = self._collision_matrix()
         gripper = self.gripper_links
         self.gripper_bodies: BoolArray = np.array([link in gripper for link in self.geometry_links])
@@ -85,15 +88,16 @@ class RobotModel:
 
     @property
     def allowed_pairs(self) -> frozenset[tuple[str, str]]:
-        """Pairs of links (sorted) that are never checked against each other."""
+        """Pairs of links (sorted) that may touch: never checked against each other."""
         return frozenset(self.allowed_reasons)
 
     @property
     def srdf(self) -> str:
         """The planning group and the disabled collisions as SRDF text."""
+        reasons = self.allowed_reasons | dict.fromkeys(self.never_touching, "Never")
         rows = [
             f'  <disable_collisions link1="{a}" link2="{b}" reason="{why}"/>'
-            for (a, b), why in sorted(self.allowed_reasons.items())
+            for (a, b), why in sorted(reasons.items())
         ]
         joints = [f'    <joint name="{name}"/>' for name in self.joint_names]
         lines = [
@@ -109,7 +113,7 @@ class RobotModel:
     def full(self, q: FloatArray, width_m: float) -> FloatArray:
         """Extend (..., D) arm positions to (..., nq) of the whole model with the fingers `width_m` apart."""
         full = np.zeros((*q.shape[:-1], self.model.nq))
-        full[..., self._indices] = q
+        full[..., self._columns] = q
         full[..., self._finger_indices] = width_m * self.config.gripper.joint_position_per_width
         return full
 
@@ -229,13 +233,28 @@ class RobotModel:
         self._allow_always(reasons)
         return reasons
 
+    def _never_touching(self) -> frozenset[tuple[str, str]]:
+        """Pairs of links (sorted) that are proven not to touch within the joint limits."""
+        links, bodies = self.link_names, self.geometry.geometryObjects
+        of_link = {
+            link: [item for item, owner in zip(bodies, self.geometry_links, strict=True) if owner == link]
+            for link in links
+        }
+        pairs = [(a, b) for i, a in enumerate(links) for b in links[i + 1 :]]
+        return frozenset(
+            _pair(a, b)
+            for a, b in pairs
+            if _pair(a, b) not in self.allowed_reasons
+            and all(never_touch(self.model, first, second) for first in of_link[a] for second in of_link[b])
+        )
+
     def _collision_matrix(self) -> BoolArray:
         """(G, G) upper-triangular: which of the robot's G collision bodies are checked against each other."""
-        links = self.geometry_links
+        links, skipped = self.geometry_links, self.never_touching | self.allowed_pairs
         matrix = np.zeros((len(links), len(links)), dtype=bool)
         for i, first in enumerate(links):
             for j in range(i + 1, len(links)):
-                matrix[i, j] = first != links[j] and _pair(first, links[j]) not in self.allowed_reasons
+                matrix[i, j] = first != links[j] and _pair(first, links[j]) not in skipped
         return matrix
 
     def _allow_rigid(self, reasons: dict[tuple[str, str], str]) -> None:
@@ -275,6 +294,12 @@ class RobotModel:
         for pair, count_hit in zip(geometry.collisionPairs, hits, strict=True):
             if count_hit >= 0.99 * _SAMPLES:
                 reasons[_pair(links[pair.first], links[pair.second])] = "Always"
+
+
+def _slice_or_list(indices: list[int]) -> slice | list[int]:
+    """Consecutive indices as a slice, which NumPy assigns to faster."""
+    run = list(range(indices[0], indices[0] + len(indices)))
+    return slice(run[0], run[-1] + 1) if indices == run else indices
 
 
 def _pair(first: str, second: str) -> tuple[str, str]:

@@ -99,7 +99,7 @@ def _extend(world: CollisionWorld, tree: Tree, sample: FloatArray, range_rad: fl
     near, distance = tree.nearest(sample)
     here = tree[near]
     position = sample if distance <= range_rad else here + (sample - here) * (range_rad / distance)
-    if not world.motion(here, position, start_is_free=True):
+    if not world.edge(here, position):
         return None
     return tree.add(position, near)
 
@@ -110,7 +110,7 @@ def _connect(world: CollisionWorld, tree: Tree, target: FloatArray, range_rad: f
     origin, steps = tree[index].copy(), max(1, int(np.ceil(distance / range_rad)))
     for step in range(1, steps + 1):
         position = target if step == steps else origin + (target - origin) * (step / steps)
-        if not world.motion(tree[index], position, start_is_free=True):
+        if not world.edge(tree[index], position):
             return None
         index = tree.add(position, index)
     return index

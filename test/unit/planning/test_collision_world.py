@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spatialpin_ros.geometry import OrientedBox, Pose
+from spatialpin_ros.planning import collision_world
 from spatialpin_ros.planning.bullet_world import BulletWorld
 from spatialpin_ros.planning.collision_world import CollisionWorld, densify
 from spatialpin_ros.planning.obstacles import UNEXPLAINED, Obstacle, scene_obstacles
@@ -163,3 +164,22 @@ def test_densify_keeps_waypoints_and_bounds_the_steps() -> None:
     assert np.linalg.norm(np.diff(dense, axis=0), axis=1).max() <= 0.07 + 1e-12
     for waypoint in path:
         assert np.linalg.norm(dense - waypoint, axis=1).min() < 1e-12
+
+
+def test_verdicts_do_not_depend_on_how_many_bodies_there_are(
+    robot: RobotModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = tuple(
+        Obstacle(
+            f"post {k}", coal.Box(0.03, 0.03, 0.3), Pose([0.3 + 0.05 * (k % 8), 0.12 * (k // 8) - 0.4, 0.15])
+        )
+        for k in range(60)
+    )
+    rng = np.random.default_rng(0)
+    q = rng.uniform(robot.lower, robot.upper, (300, robot.dimension))
+    many = CollisionWorld(robot, posts, width_m=0.04)
+    monkeypatch.setattr(collision_world, "_FEW_BODIES", 1000)
+    few = CollisionWorld(robot, posts, width_m=0.04)
+    assert type(many._manager) is not type(few._manager)
+    assert (many.valid_many(q) == few.valid_many(q)).all()
+    assert 0 < few.valid_many(q).sum() < len(q)
