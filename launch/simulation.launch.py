@@ -10,6 +10,8 @@ def generate_launch_description() -> LaunchDescription:
     declared = arguments(
         robot="panda",
         camera="simulation",
+        seed="0",
+        objects="6",
         backend="symbolic",
         backend_settings="",
         record_folder="",

@@ -26,11 +26,13 @@ DESCRIPTIONS = {
     "velocity_scaling": "Fraction of the planned velocities at which the arm moves.",
     "use_sim_time": "Take the time from /clock, in every node.",
     "gui": "Open the simulator's window.",
+    "seed": "Of the simulated scenes and of the depth noise.",
+    "objects": "Objects on the simulated table at the start, 2 to 8; 0: an empty table.",
     "rviz": "Open RViz with this package's view.",
     "log_level": "Of every node.",
 }
 BOOLEANS = frozenset({"dry_run", "use_sim_time", "gui", "rviz"})
-NUMBERS = frozenset({"velocity_scaling"})
+NUMBERS = {"velocity_scaling": float, "seed": int, "objects": int}
 CHOICES = {
     "backend": list(backend_names()),
     "log_level": ["debug", "info", "warn", "error"],
@@ -42,7 +44,7 @@ STAGES = {
     "planner": ("robot",),
     "executor": ("robot", "dry_run", "velocity_scaling"),
 }
-SIMULATOR = ("robot", "camera", "gui")
+SIMULATOR = ("robot", "camera", "gui", "seed", "objects")
 
 
 def arguments(**defaults: str) -> list[DeclareLaunchArgument]:
@@ -92,5 +94,5 @@ def rviz() -> Node:
 
 def _value(name: str) -> Any:
     # Without a type, launch would read a robot called "7" as a number.
-    kind = bool if name in BOOLEANS else float if name in NUMBERS else str
+    kind = bool if name in BOOLEANS else NUMBERS.get(name, str)
     return ParameterValue(LaunchConfiguration(name), value_type=kind)

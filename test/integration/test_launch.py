@@ -15,6 +15,7 @@ from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
+from launch_ros.utilities import evaluate_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
@@ -78,6 +79,21 @@ def test_only_the_simulation_moves_without_approval() -> None:
 def test_only_the_simulation_has_a_simulator() -> None:
     executables = {name: {node.node_executable for node in nodes(load(name))} for name in FILES}
     assert [name for name in FILES if "simulator_node" in executables[name]] == ["simulation.launch.py"]
+
+
+def test_the_simulated_table_is_not_empty_at_first() -> None:
+    assert int(default(arguments(load("simulation.launch.py"))["objects"])) >= 2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nodes_get_no_argument_that_is_not_declared(name: str) -> None:
+    description = load(name)
+    declared = {argument: default(value) for argument, value in arguments(description).items()}
+    context = LaunchContext()
+    context.launch_configurations.update(declared)
+    for node in nodes(description):
+        if node.node_package == "spatialpin_ros":
+            evaluate_parameters(context, node._Node__parameters)
 
 
 def test_the_rviz_view_is_readable_and_in_the_default_robots_base_frame() -> None:
