@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import cv2
 import numpy as np
-from perception import stacked_objects, touching_objects
+from _pairs import stacked_objects, touching_objects
 from rich.console import Console
 from rich.table import Table
 

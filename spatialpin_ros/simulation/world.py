@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -91,6 +92,7 @@ class World:
         self._seed = seed
         self._noise = np.random.default_rng(seed)
         self._steps = 0
+        self._mounts = count()
         self._folder = tempfile.TemporaryDirectory(prefix="spatialpin_world_")
         self._set_physics()
         self._load_workcell()
@@ -120,7 +122,9 @@ class World:
     def _load_mount(self, base_T_camera: Pose) -> int:
         template = share_directory() / "urdf" / "camera_mount.urdf.template"
         foot, text = _camera_mount(base_T_camera, template.read_text())
-        return self._load(self._write("camera_mount", text), foot, fixed=True)
+        # The engine remembers files by name.
+        name = f"camera_mount_{next(self._mounts)}"
+        return self._load(self._write(name, text), foot, fixed=True)
 
     def move_camera(self, base_T_camera: Pose) -> None:
         """Put the camera and its mast elsewhere; `base_T_camera` is the pose of the optical frame."""
