@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ class _Goals:
         return True
 
 
-class _ControllerServer:
+class _ControllerServer(ABC):
     """What both servers share: accept on the physics thread, await the end, set the goal's state."""
 
     def __init__(self, node: Node, physics: PhysicsThread, kind: Any, name: str) -> None:
@@ -57,14 +58,17 @@ class _ControllerServer:
             callback_group=ReentrantCallbackGroup(),
         )
 
+    @abstractmethod
     def _start(self, cell: Workcell, request: Any) -> Acceptance:
-        raise NotImplementedError
+        """Hand a goal to the simulated controller."""
 
+    @abstractmethod
     def _stop(self, cell: Workcell, goal_id: int) -> None:
-        raise NotImplementedError
+        """Have it come to rest."""
 
+    @abstractmethod
     def _result(self, status: Any) -> Any:
-        raise NotImplementedError
+        """Make the result message of a goal that ended."""
 
     async def _accept(self, request: Any) -> Any:
         acceptance = await self._physics.ask(lambda cell: self._start(cell, request))
