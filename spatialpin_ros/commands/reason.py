@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +97,9 @@ def ask(
     before: Annotated[
         Path | None, typer.Option("--before", help="Earlier scene, for questions about what changed.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help='Write the answer as JSON; "-" prints it.')
+    ] = None,
 ) -> None:
     """Answer a spatial question about a scene: distances, sizes, directions, angles, counts, changes."""
     either(scene, live)
@@ -105,12 +109,23 @@ def ask(
             "--before goes with a scene file; the running graph remembers earlier scenes itself"
         )
     answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner, before)
+    if out is not None:
+        write_json(out, asdict(answer))
+    if out != STDIN:
+        _show_answer(answer)
+
+
+def _show_answer(answer: Answered) -> None:
+    """The sentence, then what it rests on: value and unit, objects, geometric program, frame."""
     console = make_console()
     console.print(Text(answer.text, "bold"))
-    if answer.program:
-        console.print(
-            Text(f"computed as {answer.program}" + (f", frame {answer.frame}" if answer.frame else ""), "dim")
-        )
+    value = "" if answer.value is None else f"value {answer.value:.6g} {answer.unit}"
+    objects = f"objects {', '.join(answer.object_ids)}" if answer.object_ids else ""
+    program = f"computed as {answer.program}" if answer.program else ""
+    frame = f"frame {answer.frame}" if answer.frame else ""
+    evidence = " · ".join(each for each in (value, objects, program, frame) if each)
+    if evidence:
+        console.print(Text(evidence, "dim"))
 
 
 def _ask_local(question: str, scene: Path, reasoner: Reasoner, before: Path | None = None) -> Answered:

@@ -147,6 +147,8 @@ _MANY = r"(?:by )?how (?:many degrees|much|far|strongly)"
 _QUESTIONS: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (rf"{_WHAT} between (?:{_AXES} of )?(?P<a>.+?) and (?:{_AXES} of )?(?P<b>.+)",
      lambda asked, a, b: asked.between(f"{a} and {b}")),
+    (rf"at what angle (?:is|are|does|lies) (?:{_AXES} of )?(?P<a>.+?) (?:lie |stand )?(?:to|against|with|from) "
+     rf"(?:{_AXES} of )?(?P<b>.+)", lambda asked, a, b: asked.between(f"{a} and {b}")),
     (rf"(?:{_MANY} is |how steep(?:ly)? is |what is the )?(?:inclination|elevation|slope) of (?:{_AXES} of )?(?P<a>.+?)"
      r"(?: (?:to|against|from|above|over) the (?:table|horizontal|ground))?", _Angles.inclination),
     (rf"(?:{_MANY}|how steep(?:ly)?) is (?:{_AXES} of )?(?P<a>.+?) (?:inclined|raised)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,6 +76,47 @@ def split_frame(scene: Scene, text: str) -> tuple[str, ReferenceFrame | None]:
                 return match["text"], ROBOT_FRAME
             return match["text"], object_frame(Resolver(scene).one(of))
     return text, None
+
+
+MOST_CHARS = 1000
+_UNITS = {
+    r"met(?:er|re)s?|m": ("m", 1.0), r"centimet(?:er|re)s?|cm": ("cm", 0.01), r"millimet(?:er|re)s?|mm": ("mm", 0.001),
+    r"inch(?:es)?": ("inches", 0.0254), r"feet|foot": ("feet", 0.3048),
+}  # fmt: skip
+
+
+def check_length(text: str, what: str) -> None:
+    """Refuse what is too long to be a question or a request about one table.
+
+    Raises:
+        NotUnderstoodError: it has more than `MOST_CHARS` characters.
+    """
+    if len(text) > MOST_CHARS:
+        raise NotUnderstoodError(
+            f"the {what} has {len(text)} characters, at most {MOST_CHARS} are read; it begins '{quoted(text)}'"
+        )
+
+
+def quoted(text: str, most: int = 80) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}..."
+
+
+def split_unit(text: str) -> tuple[str, str, float]:
+    """Take "in inches" off a question; returns the rest, the unit's word (empty: none was named) and its length [m]."""
+    for pattern, (word, scale) in _UNITS.items():
+        if match := re.fullmatch(rf"(?P<text>.+) in (?:{pattern})|in (?:{pattern}) ,? ?(?P<rest>.+)", text):
+            return match["text"] or match["rest"], word, scale
+    return text, "", 1.0
+
+
+def in_unit(answer: Answer, word: str, scale_m: float) -> Answer:
+    """The answer with the lengths in its text in another unit than cm; its value stays in metres."""
+    if not word or answer.unit != "m":
+        return answer
+    text = re.sub(r"(-?\d+\.\d) cm\b", lambda m: f"{float(m[1]) / (100.0 * scale_m):.4g} {word}", answer.text)
+    return replace(answer, text=text)
 
 
 def yes_no(

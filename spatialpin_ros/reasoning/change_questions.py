@@ -31,10 +31,14 @@ def concerns_change(question: str) -> bool:
 
 
 def split_time(text: str) -> tuple[str, bool]:
-    """Take "in the first image" off a question, and say whether it was there."""
+    """Take "in the first image" off a question, and say whether it, or the past tense, asks for an earlier time."""
     for pattern in (rf"{_EARLIER} ,? ?(?P<text>.+)", rf"(?P<text>.+) {_EARLIER}"):
         if match := re.fullmatch(pattern, text):
             return re.sub(r"\bw(?:as|ere)\b", lambda m: "is" if m[0] == "was" else "are", match["text"]), True
+    if match := re.fullmatch(
+        r"(where|how (?:far|tall|wide|big|high|many \w+)|what|which \w+) (was|were) (.+)", text
+    ):
+        return f"{match[1]} {'is' if match[2] == 'was' else 'are'} {match[3]}", True
     return text, False
 
 
@@ -205,7 +209,7 @@ class _Changed(Asked):
 
     def which(self, what: str) -> Answer:
         found, program = self._group(what)
-        text = f"{names(found)[0].upper()}{names(found)[1:]}." if found else "Nothing."
+        text = f"{names(found)[0].upper()}{names(found)[1:]}." if found else f"Nothing {_NOTHING[program]}."
         return Answer(text, float(len(found)), "count", ids(found), program)
 
     def count(self, what: str) -> Answer:
@@ -270,6 +274,7 @@ _GROUPS = (
         "vanished",
     ),
 )
+_NOTHING = {"moved()": "moved", "turned()": "was turned", "appeared()": "appeared", "vanished()": "vanished"}
 _GROUP = "|".join(pattern for pattern, _ in _GROUPS)
 _THE_VIEWER = "(?:" + "|".join(sorted(words.VIEWER_WORDS)) + ")"
 _WAY = (

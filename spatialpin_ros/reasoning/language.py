@@ -11,7 +11,7 @@ from itertools import pairwise, permutations
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.errors import InfeasibleTaskError, InvalidValueError, NotUnderstoodError, UnknownNameError
+from spatialpin_ros.errors import InfeasibleTaskError, NotUnderstoodError, UnknownNameError
 from spatialpin_ros.reasoning import areas, words
 from spatialpin_ros.reasoning.abilities import Abilities
 from spatialpin_ros.reasoning.destinations import Destination, ground
@@ -276,7 +276,9 @@ class TaskBuilder:
     def _shift(self, direction: FloatArray, destination: Destination, where: str) -> tuple[AreaMaker, str]:
         distance = destination.distance_m
         if distance is not None and not 0.0 < distance <= 1.0:
-            raise InvalidValueError(f"a move must be more than 0 and at most 1 m, got {distance} m")
+            raise InfeasibleTaskError(
+                f"a move must be more than 0 and at most 1 m, got {distance:g} m", "out_of_reach"
+            )
         origin = direction / max(float(np.linalg.norm(direction)), 1e-9)
         said = f"{distance * 100:g} cm {where}" if distance is not None else where
 

@@ -12,10 +12,12 @@ import jinja2
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.errors import BackendError
 from spatialpin_ros.reasoning.polygons import centroid, convex_hull
 from spatialpin_ros.relations import ReferenceFrame, depth, height, offsets, surface_gap, viewer_frame, width
 from spatialpin_ros.scene import Scene, SceneObject
 
+PACKAGE_PROMPTS = Path(__file__).parent / "prompts"
 _DIRECTIONS: dict[str, tuple[int, int, int]] = {
     "up": (0, 0, 1),
     "down": (0, 0, -1),
@@ -116,10 +118,19 @@ def nearest_per_direction(scene: Scene, frame: ReferenceFrame) -> list[dict[str,
 
 
 class Prompts:
-    """Renders the templates; `folder` replaces the ones that come with the package."""
+    """Renders the templates; `folder` replaces the ones that come with the package.
+
+    Raises:
+        BackendError: the folder lacks a template, or one cannot be filled.
+    """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        path = Path(folder) if folder is not None else Path(__file__).parent / "prompts"
+        path = Path(folder) if folder is not None else PACKAGE_PROMPTS
+        missing = [each.name for each in PACKAGE_PROMPTS.glob("*.jinja2") if not (path / each.name).is_file()]
+        if missing:
+            raise BackendError(
+                f"prompts folder {path} lacks {', '.join(sorted(missing))}; copy {PACKAGE_PROMPTS} and edit the copy"
+            )
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(path),
             undefined=jinja2.StrictUndefined,
@@ -127,6 +138,7 @@ class Prompts:
             lstrip_blocks=True,
             autoescape=False,
         )
+        self._environment.filters["quoted"] = quoted
 
     def render(self, name: str, scene: Scene, **values: Any) -> str:
         """Fill a template that shows the scene in numbers."""
@@ -135,4 +147,12 @@ class Prompts:
 
     def fill(self, name: str, **values: Any) -> str:
         """Fill a template with the values alone."""
-        return self._environment.get_template(f"{name}.jinja2").render(**values).strip()
+        try:
+            return self._environment.get_template(f"{name}.jinja2").render(**values).strip()
+        except jinja2.TemplateError as error:
+            raise BackendError(f"prompt template {name}.jinja2 cannot be filled: {error}") from error
+
+
+def quoted(text: str) -> str:
+    """What a person said as one quotation that it cannot end itself."""
+    return '"' + " ".join(text.split()).replace('"', "'") + '"'

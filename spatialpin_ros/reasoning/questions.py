@@ -5,13 +5,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from spatialpin_ros.errors import AmbiguousNameError, NotUnderstoodError, ReasoningError, UnknownNameError
-from spatialpin_ros.reasoning import angle_questions, change_questions, words
+from spatialpin_ros.reasoning import angle_questions, change_questions, table_questions, words
 from spatialpin_ros.reasoning.abilities import Abilities
-from spatialpin_ros.reasoning.asking import Asked, call, cm, ids, split_frame
+from spatialpin_ros.reasoning.asking import (
+    Asked,
+    call,
+    check_length,
+    cm,
+    ids,
+    in_unit,
+    quoted,
+    split_frame,
+    split_unit,
+)
 from spatialpin_ros.reasoning.asking import names as say
 from spatialpin_ros.reasoning.feasibility import can_grasp, can_place_on
 from spatialpin_ros.reasoning.protocol import Answer
@@ -51,6 +62,7 @@ _DIRECTIONS: dict[str, Direction] = {
     "left": "left_of", "right": "right_of", "front": "in_front_of", "behind": "behind",
     "above": "above", "below": "below",
 }  # fmt: skip
+_HORIZONTAL = ("left_of", "right_of", "in_front_of", "behind", "side_of")
 _SHAPES = {"box": "a box", "cylinder": "a cylinder", "sphere": "a sphere", "unknown": "of no simple shape"}
 
 
@@ -70,18 +82,31 @@ def answer(scene: Scene, question: str, before: Scene | None = None) -> Answer:
         UndefinedAngleError: an angle is asked for that the objects do not have.
         NotUnderstoodError: says which questions are supported.
     """
+    check_length(question, "question")
     tokens = [token for token in words.tokenize(question) if token not in ".?!"]
     text = re.sub(r"^(please |tell me |do you know |so |, )+", "", " ".join(tokens))
     text = re.sub(r"^(what|where|which) s\b", r"\1 is", text)
+    text, unit, scale_m = split_unit(text)
     found = change_questions.answer(scene, before, text)
     if found is None:
         text, then = change_questions.split_time(text)
         shown = change_questions.earlier(before, question) if then else scene
         text, frame = split_frame(shown, text)
-        found = angle_questions.answer(shown, text, frame) or _answer(_Asked(shown, frame), text)
+        found = (
+            table_questions.answer(shown, text, frame)
+            or angle_questions.answer(shown, text, frame)
+            or _answer(_Asked(shown, frame), text)
+        )
+        if found is not None and then:
+            found = replace(found, text=re.sub(r"\b(is|are)\b", _past, found.text, count=1))
     if found is None:
-        raise NotUnderstoodError(f"'{question}' is not understood; I answer {SUPPORTED}")
-    return found
+        said = f"'{quoted(question)}' is not understood" if tokens else "the question is empty"
+        raise NotUnderstoodError(f"{said}; I answer, in English, {SUPPORTED}")
+    return in_unit(found, unit, scale_m)
+
+
+def _past(verb: re.Match[str]) -> str:
+    return "was" if verb[0] == "is" else "were"
 
 
 def _answer(asked: _Asked, text: str) -> Answer | None:
@@ -217,7 +242,9 @@ class _Asked(Asked):
         tokens = re.sub(r" (?:in the scene|here|visible)$", "", a).split()
         found = self.resolver.matching(tokens)
         text = (
-            f"Yes: {say(found)}." if found else f"No, there is none; there is: {', '.join(self.scene.names)}."
+            f"Yes: {say(found)}."
+            if found
+            else f"No, there is none; there is: {', '.join(self.scene.names) or 'nothing'}."
         )
         return Answer(
             text, float(bool(found)), "bool", ids(found), call("exists", " ".join(tokens)), "viewer"
@@ -311,7 +338,8 @@ class _Asked(Asked):
         text = f"{'Yes' if found else 'No'}, {names} {verb}{denied} {said}."
         program = call(relation, "any" if phrase == "object" else candidates[0].id, *others)
         rests_on = (*ids(found or (candidates if phrase != "object" else ())), *others)
-        return Answer(text, float(bool(found)), "bool", rests_on, program, self.frame.name)
+        frame = self.frame.name if preposition.side or relation in _HORIZONTAL else "gravity"
+        return Answer(text, float(bool(found)), "bool", rests_on, program, frame)
 
     def _operands(self, preposition: words.Preposition, rest: Sequence[str]) -> tuple[str, ...]:
         if preposition.relation in words.OPERAND_FREE or not rest:
@@ -405,7 +433,8 @@ _QUESTIONS: tuple[tuple[str, Callable[..., Answer | None]], ...] = (
     (r"is (?P<a>.+) (?:closer|nearer) to (?P<b>.+) than (?:to )?(?P<c>.+)", _Asked.closer),
     (rf"{_BE} (?P<a>.+) (?P<word>\w+) than (?P<b>.+)", _Asked.compare),
     (rf"{_BE} (?P<text>.+)", _Asked.related),
-    (r"what does (?P<a>.+) (?:carry|support|hold)", lambda asked, a: asked.which(f"on {a}")),
+    (r"what (?:does (?P<a>.+) (?:carry|support|hold)|is (?P<b>.+) (?:carrying|supporting|holding))",
+     lambda asked, a, b: asked.which(f"on {a or b}")),
     (rf"(?:which|what) (?P<a>\w+(?: \w+)??) {_BE} (?P<rest>.+)", _Asked.which),
     (rf"(?:which|what|who) {_BE} (?P<rest>.+)", _Asked.which),
 )  # fmt: skip

@@ -31,6 +31,7 @@ LENGTH_TIE = 0.03
 VOLUME_TIE = 0.08
 POSITION_TIE_M = 0.005
 BESIDE_M = 0.15
+_MOST_SAID = 60
 
 Objects = tuple[SceneObject, ...]
 
@@ -94,7 +95,7 @@ class Resolver:
                 tuple(item for item in found if item.label.lower() in map(words.singular, tokens)) or found
             )
         if len(found) > 1:
-            raise AmbiguousNameError(" ".join(_content(tokens)), [item.name for item in found])
+            raise AmbiguousNameError(_said(tokens), [item.name for item in found])
         return found[0]
 
     def all(self, tokens: Sequence[str]) -> Objects:
@@ -105,7 +106,7 @@ class Resolver:
         """
         found = self.matching(tokens)
         if not found:
-            raise UnknownNameError(" ".join(_content(tokens)), self.scene.names)
+            raise UnknownNameError(_said(tokens), self.scene.names)
         return found
 
     def knows(self, word: str) -> bool:
@@ -379,6 +380,12 @@ def _content(tokens: Iterable[str]) -> list[str]:
     while found and found[0] in words.DETERMINERS:
         found = found[1:]
     return found
+
+
+def _said(tokens: Iterable[str]) -> str:
+    """A phrase as messages repeat it: without determiners, and not endless."""
+    text = " ".join(_content(tokens))
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
 
 
 def _color(item: SceneObject) -> str:

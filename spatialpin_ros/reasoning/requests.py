@@ -10,6 +10,7 @@ from typing import Literal
 
 from spatialpin_ros.errors import NotUnderstoodError
 from spatialpin_ros.reasoning import words
+from spatialpin_ros.reasoning.asking import check_length, quoted
 
 Action = Literal["put", "tower", "clear", "pick"]
 
@@ -94,6 +95,9 @@ def read_request(request: str) -> tuple[Clause, ...]:
     Raises:
         NotUnderstoodError: when it is empty or asks for something else than putting, stacking, clearing or picking.
     """
+    check_length(request, "request")
+    if re.search(r"(?<![\w.])[-\u2212]\s?\d", request):
+        raise NotUnderstoodError("a negative distance is not understood; name the opposite direction instead")
     text = _BY_SIZE.sub(" ", request.lower())
     tokens = [token for token in words.tokenize(text) if token not in "!?"]
     clauses = [_clause(part) for part in _parts(tokens) if _strip(part)]
@@ -175,9 +179,11 @@ def _clause(part: Sequence[str]) -> Clause:
         action = "pick"
     if action == "put" and not _says_where(rest):
         where = f"where to {verb} it" if verb else "what to do"
-        raise NotUnderstoodError(f"'{' '.join(part)}' does not say {where}; I can {SUPPORTED}")
+        raise NotUnderstoodError(
+            f"'{quoted(' '.join(part))}' does not say {where}; I can, in English, {SUPPORTED}"
+        )
     if not rest:
-        raise NotUnderstoodError(f"'{' '.join(part)}' does not say what to {verb}; I can {SUPPORTED}")
+        raise NotUnderstoodError(f"'{quoted(' '.join(part))}' does not say what to {verb}; I can {SUPPORTED}")
     return Clause(action, verb, tuple(token for token in rest if token != ";"))
 
 

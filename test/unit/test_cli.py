@@ -60,6 +60,14 @@ def test_a_scene_may_come_from_standard_input(scene: Path) -> None:
     assert "5" in result.stdout or "five" in result.stdout.lower()
 
 
+def test_an_answer_comes_with_value_unit_and_evidence(scene: Path) -> None:
+    asked = ["ask", "how tall is the green cylinder?", str(scene)]
+    shown = " ".join(runner.invoke(app, asked).stdout.split())
+    assert "value 0.09 m · objects o3 · computed as height(o3) · frame gravity" in shown
+    told = json.loads(runner.invoke(app, [*asked, "-o", "-"]).stdout)
+    assert (told["unit"], told["object_ids"], told["program"]) == ("m", ["o3"], "height(o3)")
+
+
 def test_an_unknown_name_lists_what_there_is(scene: Path) -> None:
     error = one_line_error(["plan", str(scene), "-r", "stack the purple cube on the blue box"])
     assert "purple cube" in error

@@ -13,6 +13,7 @@ from spatialpin_ros.reasoning.protocol import LanguageModel
 from spatialpin_ros.reasoning.recording import RecordingModel
 
 SHARED = ("max_repairs", "priors", "suggest_parameters", "tasks_per_object")
+FOLDERS = ("prompts_folder", "record_folder")
 
 
 def assemble(
@@ -30,11 +31,7 @@ def assemble(
         InvalidValueError: on a setting out of range.
         BackendError: of the model, or when the run cannot be recorded.
     """
-    own = {
-        key: value
-        for key, value in settings.items()
-        if key not in (*SHARED, "prompts_folder", "record_folder")
-    }
+    own = {key: value for key, value in settings.items() if key not in (*SHARED, *FOLDERS)}
     shared = {key: settings[key] for key in SHARED if key in settings}
     backend = PromptedBackend(name, make_model(**own), Prompts(settings.get("prompts_folder")), **shared)
     record_folder: Path | str | None = settings.get("record_folder")

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.reasoning import schemas
 from spatialpin_ros.reasoning.abilities import Abilities
+from spatialpin_ros.reasoning.asking import check_length
 from spatialpin_ros.reasoning.change_questions import concerns_change
 from spatialpin_ros.reasoning.images import annotated_png
 from spatialpin_ros.reasoning.prompting import Prompts
@@ -25,6 +26,7 @@ from spatialpin_ros.reasoning.turns import (
     proposing,
     understand_scene,
 )
+from spatialpin_ros.reasoning.turns.answering import check_answer, read_answer
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
@@ -94,6 +96,7 @@ class PromptedBackend:
     def describe(
         self, scene: Scene, abilities: Abilities, request: str, image: CameraFrame | None = None
     ) -> Task:
+        check_length(request, "request")
         if not scene.objects:
             raise UnknownNameError(request, ())
         context = self._begin(scene, image)
@@ -108,11 +111,7 @@ class PromptedBackend:
         before: Scene | None = None,
         image_before: CameraFrame | None = None,
     ) -> Answer:
-        def read(reply: Mapping[str, Any]) -> tuple[Answer, Sequence[str]]:
-            value = None if reply["value"] is None else float(reply["value"])
-            program, ids = f"model({self.model.name})", tuple(each for each in reply["object_ids"] if each)
-            return Answer(reply["answer"], value, reply["unit"], ids, program, "viewer"), ()
-
+        check_length(question, "question")
         context = self._begin(scene, image)
         prompt = self.prompts.render("answer", scene, question=question, context=context, found=context.found)
         about_change = concerns_change(question)
@@ -125,7 +124,14 @@ class PromptedBackend:
             prompt = f"The last image shows the table earlier, the others show it now.\n\n{prompt}"
         system = self.prompts.fill("system", numbers=self.priors.numbers)
         schema = schemas.answer_schema(scene)
-        return self._conversation.ask("answer", system, prompt, images, schema, read)
+        found = self._conversation.ask(
+            "answer", system, prompt, images, schema, partial(read_answer, self.model.name, scene)
+        )
+        program, disagreement = check_answer(found, scene, question, before)
+        if disagreement:
+            self._conversation.note(disagreement)
+        relation = "against" if disagreement else "as"
+        return replace(found, program=f"{found.program}, {relation} {program}") if program else found
 
     def _begin(self, scene: Scene, image: CameraFrame | None) -> SceneContext:
         """Run the turns before the question, or take what they gave for the same scene, image and priors."""

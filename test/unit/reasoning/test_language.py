@@ -384,3 +384,21 @@ def test_random_words_never_escape_the_error_tree(abilities):
         except SpatialPinError:
             continue
         assert check_task(scene, task, abilities).ok, text
+
+
+@pytest.mark.parametrize("text", ["move the ball -5 cm to the left", "move the ball \u22125 cm to the left"])
+def test_a_negative_distance_is_not_taken_for_its_opposite(text, abilities):
+    with pytest.raises(NotUnderstoodError, match="opposite direction"):
+        understand(five_blocks(), abilities, text)
+
+
+def test_a_move_beyond_the_table_is_infeasible(abilities):
+    with pytest.raises(InfeasibleTaskError, match="at most 1 m"):
+        understand(five_blocks(), abilities, "move the ball 500 m to the left")
+
+
+@pytest.mark.parametrize("text", ["put the ball on " * 1000, "put the ball on the blue box and " * 500])
+def test_an_endless_request_is_declined_at_once(text, abilities):
+    with pytest.raises(NotUnderstoodError, match="at most 1000") as refused:
+        understand(five_blocks(), abilities, text)
+    assert len(str(refused.value)) < 300

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import five_blocks, make_object, make_scene, stacked
+from scipy.spatial.transform import Rotation
 
-from spatialpin_ros.errors import AmbiguousNameError, NotUnderstoodError, UnknownNameError
+from spatialpin_ros.errors import AmbiguousNameError, NotUnderstoodError, ReasoningError, UnknownNameError
+from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.reasoning.questions import answer
 
 # o1 large red cube, o2 blue box, o3 green cylinder, o4 yellow ball, o5 small red cube
@@ -95,6 +99,88 @@ def test_which(question):
     assert reply.value is None
 
 
+def leaning():
+    """A box that leans at 30 degrees with an edge on the table, and a block whose edge it lies on."""
+    tilted = Pose(np.array([0.5, 0.0, 0.04]), Rotation.from_euler("y", np.deg2rad(30.0)).as_quat())
+    block = make_object("o2", "blue", "box", (0.05, 0.08, 0.05), (0.46, 0.0))
+    red = make_object("o1", "red", "box", (0.1, 0.04, 0.02))
+    return make_scene(replace(red, box=OrientedBox(tilted, red.size)), block)
+
+
+def test_leaning_objects():
+    assert answer(leaning(), "is the red box leaning against the blue box?").value == 1.0
+    assert answer(leaning(), "does the blue box lean against the red box").value == 0.0
+    assert answer(leaning(), "how many degrees is the red box inclined to the table").value == pytest.approx(
+        30.0
+    )
+    assert answer(leaning(), "how much is the red box tilted").value == pytest.approx(30.0)
+    assert answer(leaning(), "is the red box tilted").value == 1.0
+    assert answer(leaning(), "at what angle is the red box to the table").value == pytest.approx(30.0)
+
+
+def test_against_the_table_and_all_others():
+    box = make_object("o1", "blue", "box", (0.1, 0.1, 0.05))
+    scene = make_scene(box, stacked(make_object("o2", "red"), box))
+    assert answer(scene, "how high is the red cube above the table").value == pytest.approx(0.05)
+    assert answer(scene, "how far is the blue box from the table").value == pytest.approx(0.0)
+    assert answer(scene, "what is the blue box carrying").object_ids == ("o2",)
+    assert answer(five_blocks(), "is the green cylinder taller than everything else").value == 1.0
+    assert answer(five_blocks(), "is the ball taller than all other objects").value == 0.0
+    more = answer(five_blocks(), "are there more cubes than balls")
+    assert (more.value, "2 against 1" in more.text) == (1.0, True)
+    assert answer(five_blocks(), "are there fewer cubes than balls").value == 0.0
+
+
+@pytest.mark.parametrize(("unit", "text"), [("inches", "3.543 inches"), ("mm", "90 mm"), ("m", "0.09 m")])
+def test_other_units_are_said_and_the_value_stays_in_metres(unit, text):
+    reply = answer(five_blocks(), f"how tall is the green cylinder in {unit}?")
+    assert text in reply.text
+    assert (reply.value, reply.unit) == (pytest.approx(0.09), "m")
+
+
+def test_an_explicit_box_is_a_box_where_there_is_one():
+    """A cube is a box too, but only where nothing is called one."""
+    cube = make_object("o1", "red", "cube", (0.08, 0.08, 0.08))
+    box = make_object("o2", "blue", "box", (0.03, 0.06, 0.05), (0.5, 0.2))
+    scene = make_scene(cube, box)
+    assert answer(scene, "which is the largest box").object_ids == ("o2",)
+    assert answer(scene, "how many boxes are there").value == 1.0
+    assert answer(scene, "how tall is the red box").object_ids == ("o1",)
+    assert answer(make_scene(cube), "which is the largest box").object_ids == ("o1",)
+
+
+def test_level_relations_are_the_viewers_the_others_gravitys():
+    assert answer(five_blocks(), "is the ball left of the can").frame == "viewer"
+    assert answer(five_blocks(), "is the ball above the can").frame == "gravity"
+    assert answer(five_blocks(), "is the ball on the table").frame == "gravity"
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["is the ball left of " * 1000, "and " * 5000, "how far is " * 300, "\u4f4d" * 2000, "the the " * 400],
+)
+def test_endless_questions_are_declined_at_once(question):
+    with pytest.raises(NotUnderstoodError, match="at most 1000") as refused:
+        answer(five_blocks(), question)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "is the ball left of " * 49,
+        "how far is " * 90,
+        "(" * 990,
+        "is " * 330,
+        "the ball and " * 75,
+        "\U0001f4e6" * 900,
+    ],
+)
+def test_long_nonsense_is_declined(question):
+    with pytest.raises(ReasoningError):
+        answer(five_blocks(), question)
+
+
 def test_the_frame_is_named():
     scene = five_blocks()
     assert answer(scene, "is the ball left of the can").frame == "viewer"
@@ -117,6 +203,9 @@ def test_carrying_is_seen():
 def test_an_empty_table_is_answered():
     assert answer(make_scene(), "how many objects are there").value == 0.0
     assert "nothing" in answer(make_scene(), "what do you see").text
+    assert answer(make_scene(), "is there a red cube").text == "No, there is none; there is: nothing."
+    with pytest.raises(UnknownNameError, match="there is: nothing"):
+        answer(make_scene(), "where is the red cube")
 
 
 @pytest.mark.parametrize("question", ["", "what is the meaning of life", "who are you", "tell me a joke"])
