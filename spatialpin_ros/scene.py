@@ -199,7 +199,7 @@ class Scene:
         stamp_s: time of the observation [s].
         base_frame: frame of every coordinate in the scene.
         unexplained: (N, 3) points above the table that belong to no object [m]; obstacles, nothing else.
-        depth_source: "estimated" when a network made the depth from the colour image: nothing to move an arm by blindly.
+        depth_source: "estimated" when a network made the depth from the colour image: no ground to move an arm on.
     """
 
     supports: tuple[SupportSurface, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -14,13 +14,16 @@ from rich.text import Text
 
 from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.commands.common import STDIN, connect, write_json
-from spatialpin_ros.commands.perceive import Captured, perceive_color, perceive_depth
+from spatialpin_ros.commands.perceive import perceive_color, perceive_depth
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.serialization import write_atomically
+
+if TYPE_CHECKING:
+    from spatialpin_ros.perception.perceive import Perceived
 
 
 def capture(
@@ -57,11 +60,15 @@ def capture(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="An object to look for with learned modules; repeat it. Needed without --depth."),
+        typer.Option(help="An object to look for with the learned detector; repeat it."),
     ] = None,
-    modules: Annotated[
-        str, typer.Option(help="config/perception/<name>.yaml or a path: the learned modules.")
-    ] = "learned",
+    perception: Annotated[
+        str,
+        typer.Option(
+            help="config/perception/<name>.yaml or a path: learned modules, names, models; without --depth it "
+            "must name a depth model, as learned does."
+        ),
+    ] = "",
     model: Annotated[
         list[str] | None,
         typer.Option(help="NAME=FILE: align a mesh (STL, OBJ, PLY, GLB, in metres) to an object; repeat it."),
@@ -69,11 +76,14 @@ def capture(
 ) -> None:
     """Rebuild the scene from an RGB-D image, or from a colour image alone, and write it as JSON."""
     if live:
-        scene, picture = _live()
-        notes: tuple[str, ...] = ()
+        if perception or model:
+            raise typer.BadParameter(
+                "--perception and --model are for files; with --live, set the scene node's parameter perception"
+            )
+        scene, picture, notes = _live(name or [])
     else:
-        captured = _from_files(color, depth, intrinsics, pose, camera, name or [], modules, model or [])
-        scene, picture, notes = captured.scene, captured.picture, captured.notes
+        captured = _from_files(color, depth, intrinsics, pose, camera, name or [], perception, model or [])
+        scene, picture, notes = captured.scene, captured.frame.color, captured.notes
     write_json(out, scene.to_dict())
     if image is not None and picture is not None:
         from spatialpin_ros.perception.annotate import annotate
@@ -89,10 +99,11 @@ def capture(
         )
 
 
-def _live() -> tuple[Scene, UInt8Array | None]:
+def _live(names: list[str]) -> tuple[Scene, UInt8Array | None, tuple[str, ...]]:
     client = connect()
     try:
-        return client.capture(), client.image()
+        scene = client.capture(names)
+        return scene, client.image(), client.notes
     finally:
         client.close()
 
@@ -104,11 +115,11 @@ def _from_files(
     pose: Path | None,
     camera: str,
     names: list[str],
-    modules: str,
+    perception: str,
     models: list[str],
-) -> Captured:
-    if color is None or (depth is None and not names):
-        raise typer.BadParameter("give --color with --depth and --intrinsics, --color with --name, or --live")
+) -> Perceived:
+    if color is None:
+        raise typer.BadParameter("give --color with --depth and --intrinsics, --color alone, or --live")
     given = read_pose(pose) if pose is not None else None
     config = CameraConfig.load(camera)
     if depth is None:
@@ -116,13 +127,13 @@ def _from_files(
             raise typer.BadParameter("--model needs measured depth: give --depth")
         # The configured pose is that of a certain camera, not of whoever took this picture.
         workspace = config.workspace if given is not None else None
-        return perceive_color(color, intrinsics, given, workspace, names, modules)
+        return perceive_color(color, intrinsics, given, workspace, names, perception or "learned")
     if intrinsics is None:
         raise typer.BadParameter("--depth needs --intrinsics, the camera it was measured with")
     from spatialpin_ros.perception.files import frame_from_files
 
     frame = frame_from_files(color, depth, intrinsics, given or config.base_T_camera)
-    chosen = modules if names else "geometric"
+    chosen = perception or ("learned" if names else "geometric")
     return perceive_depth(frame, config.workspace, names, chosen, models)
 
 

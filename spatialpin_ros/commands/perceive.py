@@ -4,45 +4,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import Workspace
-from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.errors import InvalidValueError, PerceptionError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.scene import Scene
 
+if TYPE_CHECKING:
+    from spatialpin_ros.perception.configuration import PerceptionConfig
+    from spatialpin_ros.perception.perceive import Lister, Perceived, Perception
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Captured:
-    """A scene, the picture it came from, and what there is to say about it."""
 
-    scene: Scene
-    picture: UInt8Array
-    notes: tuple[str, ...]
+def make_perception(configuration: str, workspace: Workspace | None) -> Perception:
+    """Make perception of config/perception/<configuration>.yaml, or of the YAML file at a path."""
+    from spatialpin_ros.perception.configuration import PerceptionConfig
+    from spatialpin_ros.perception.perceive import Perception
+
+    config = PerceptionConfig.load(configuration)
+    return Perception(config, workspace, lister=make_lister(config))
+
+
+def make_lister(config: PerceptionConfig) -> Lister | None:
+    """What names the objects of an image, where the configuration asks a vision-language model."""
+    if config.lister is None:
+        return None
+    from spatialpin_ros.reasoning.listing import ObjectLister
+
+    return ObjectLister(config.lister)
 
 
 def perceive_depth(
-    frame: CameraFrame, workspace: Workspace, names: Sequence[str], modules: str, models: Sequence[str]
-) -> Captured:
+    frame: CameraFrame,
+    workspace: Workspace,
+    names: Sequence[str],
+    configuration: str,
+    models: Sequence[str] = (),
+) -> Perceived:
     """Rebuild a scene from an RGB-D frame.
 
     Args:
         frame: the observation.
         workspace: what is looked at.
-        names: of objects to look for; none: geometry finds and names them.
-        modules: config/perception/<modules>.yaml, or a path.
+        names: of objects to look for; none: those of the configuration.
+        configuration: config/perception/<configuration>.yaml, or a path.
         models: NAME=FILE of mesh files that replace what was found of an object.
     """
-    from spatialpin_ros.perception import PerceptionOptions
-    from spatialpin_ros.perception.learned import Modules
-    from spatialpin_ros.perception.learned.perception import Perception
-
-    perception = Perception(Modules.load(modules), PerceptionOptions(workspace=workspace))
-    scene = perception.reconstruct(frame, names)
-    return Captured(with_models(scene, frame, models), frame.color, perception.notes)
+    seen = make_perception(configuration, workspace).measured(frame, names)
+    return replace(seen, scene=with_models(seen.scene, frame, models))
 
 
 def perceive_color(
@@ -51,8 +63,8 @@ def perceive_color(
     base_T_camera: Pose | None,
     workspace: Workspace | None,
     names: Sequence[str],
-    modules: str,
-) -> Captured:
+    configuration: str,
+) -> Perceived:
     """Rebuild a scene from one colour image, with estimated depth.
 
     Args:
@@ -60,21 +72,18 @@ def perceive_color(
         intrinsics: file, if there is one.
         base_T_camera: pose of the camera; None: a base frame is laid on the table.
         workspace: what is looked at; needs a pose.
-        names: of the objects to look for.
-        modules: config/perception/<modules>.yaml, or a path.
+        names: of objects to look for; none: those of the configuration.
+        configuration: config/perception/<configuration>.yaml, or a path.
     """
-    from spatialpin_ros.perception import PerceptionOptions
     from spatialpin_ros.perception.files import read_color, read_intrinsics
-    from spatialpin_ros.perception.learned import Modules
-    from spatialpin_ros.perception.rgb import RgbOptions, exif_intrinsics, reconstruct_rgb
+    from spatialpin_ros.perception.perceive import ColorView
+    from spatialpin_ros.perception.rgb import exif_intrinsics
 
-    picture = read_color(color)
+    picture = read_color(color, upright=intrinsics is None)
     size = picture.shape[0], picture.shape[1]
     camera = read_intrinsics(intrinsics, size) if intrinsics is not None else exif_intrinsics(color)
-    options = RgbOptions(PerceptionOptions(workspace=workspace), base_T_camera)
-    notes: list[str] = []
-    scene = reconstruct_rgb(picture, camera, names, Modules.load(modules), options, notes)
-    return Captured(scene, picture, tuple(notes))
+    view = ColorView(picture, camera, base_T_camera)
+    return make_perception(configuration, workspace).colored(view, names)
 
 
 def with_models(scene: Scene, frame: CameraFrame, models: Sequence[str]) -> Scene:
@@ -94,5 +103,9 @@ def with_models(scene: Scene, frame: CameraFrame, models: Sequence[str]) -> Scen
             raise InvalidValueError(
                 f"--model: expected NAME=FILE, such as 'red cube=cube.stl', got '{entry}'"
             )
-        scene = use_model(scene, scene.named(name).id, load_mesh(file.strip()), frame)
+        item = scene.named(name)
+        try:
+            scene = use_model(scene, item.id, load_mesh(file.strip()), frame)
+        except PerceptionError as error:
+            raise PerceptionError(f"--model {entry}: {error}") from error
     return scene

@@ -109,6 +109,7 @@ class GraphClient:
         self.names, self.limits = names or GraphNames(), limits or Limits()
         self.recorder = Recorder()
         self._film = film
+        self.notes: tuple[str, ...] = ()
         self._scene: Scene | None = None
         self._heard_stamp_s = -1.0
         self._color: Image | None = None
@@ -180,10 +181,19 @@ class GraphClient:
             raise BackendError(f"the simulator could not make the scene: {reply.message}")
         return tuple(reply.objects_placed)
 
-    def capture(self) -> Scene:
-        reply = self._call("capture", CaptureScene.Request(), self.limits.capture_s)
+    def capture(self, names: Sequence[str] = ()) -> Scene:
+        """Ask for a fresh scene; `notes` then says what was assumed or left out.
+
+        Args:
+            names: of objects to look for with the learned detector; none: those of the perception YAML.
+
+        Raises:
+            PerceptionError: with the scene node's message.
+        """
+        reply = self._call("capture", CaptureScene.Request(names=list(names)), self.limits.capture_s)
         if not reply.success:
             raise PerceptionError(reply.message)
+        self.notes = tuple(reply.notes)
         self._scene = scene_from_msg(reply.scene)
         self._await_scene(self._scene.stamp_s)
         return self._scene

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Perception: a CameraFrame becomes a Scene, from colour and depth alone."""
+"""Perception: a CameraFrame becomes a Scene, from colour and depth alone; `perceive` adds what is learned or known."""
 
 from spatialpin_ros.perception.files import frame_from_files
 from spatialpin_ros.perception.options import PerceptionOptions

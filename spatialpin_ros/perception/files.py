@@ -96,9 +96,17 @@ def pose_from_table(frame: CameraFrame, seed: int = 0) -> Pose:
     return Pose.from_matrix(matrix).inverse()
 
 
-def read_color(path: Path) -> UInt8Array:
-    """(H, W, 3) uint8 RGB of a PNG or JPEG file; grey becomes RGB, 16 bits become 8, alpha is dropped."""
-    image = _decode(path, "colour image")
+def read_color(path: Path, *, upright: bool = False) -> UInt8Array:
+    """(H, W, 3) uint8 RGB of a PNG or JPEG file; grey becomes RGB, 16 bits become 8, alpha is dropped.
+
+    Args:
+        path: the file.
+        upright: turn the picture as its EXIF orientation says; depth and intrinsics are those of the unturned one.
+    """
+    flags = cv2.IMREAD_UNCHANGED
+    if upright:
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    image = _decode(path, "colour image", flags)
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
@@ -195,12 +203,12 @@ def _read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _decode(path: Path, what: str) -> Any:
+def _decode(path: Path, what: str, flags: int = cv2.IMREAD_UNCHANGED) -> Any:
     try:
         data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except OSError as error:
         raise CameraFrameError(f"{path}: cannot read the {what}: {error}") from error
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    image = cv2.imdecode(data, flags) if data.size else None
     if image is None:
         raise CameraFrameError(f"{path}: not a readable {what}; PNG or JPEG expected")
     return image

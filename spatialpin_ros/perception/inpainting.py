@@ -15,6 +15,8 @@ from spatialpin_ros.errors import InvalidValueError
 class Inpainter(Protocol):
     """Fills a part of an image with what could be behind it."""
 
+    name: str
+
     def inpaint(self, image: UInt8Array, mask: BoolArray) -> UInt8Array:
         """Return the (H, W, 3) image with the (H, W) masked pixels replaced."""
         ...
@@ -26,6 +28,8 @@ class OpenCvInpainter:
     Args:
         radius_px: neighbourhood that a pixel is made from.
     """
+
+    name = "opencv"
 
     def __init__(self, radius_px: float = 5.0) -> None:
         if not radius_px > 0.0:

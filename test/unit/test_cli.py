@@ -145,9 +145,12 @@ def test_capture_rebuilds_a_scene_from_files(tmp_path: Path) -> None:
 
 
 def test_capture_without_files_says_what_it_needs() -> None:
-    result = runner.invoke(app, ["capture", "--color", "c.png"])
+    result = runner.invoke(app, ["capture"])
     assert result.exit_code == 2
     assert "--depth" in result.stderr
+    result = runner.invoke(app, ["capture", "--color", "nowhere.png"])
+    assert result.exit_code == 1
+    assert "nowhere.png" in result.stderr
 
 
 def test_a_missing_image_is_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import BackendError, InvalidValueError, PerceptionError
 from spatialpin_ros.perception.alignment import AlignmentOptions, use_model
+from spatialpin_ros.perception.boundary import module_boundary
 from spatialpin_ros.perception.completion.protocol import Completer
 from spatialpin_ros.scene import Scene
 
@@ -49,7 +50,8 @@ def complete_scene(
     """
     for item in scene.objects:
         try:
-            completion = completer.complete(frame, item)
+            with module_boundary("completion"):
+                completion = completer.complete(frame, item)
             if completion.in_base:
                 objects = tuple(
                     replace(o, mesh=completion.mesh) if o.id == item.id else o for o in scene.objects

@@ -40,10 +40,11 @@ class DepthAnythingEstimator(_DepthModel):
     """Depth Anything V2, the metric checkpoints only."""
 
     name = "depth_anything"
+    kinds = {"depth_anything": "DepthAnythingForDepthEstimation"}  # noqa: RUF012
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
-        self._model = load_model(settings, {"depth_anything": "DepthAnythingForDepthEstimation"})
+        self._model = load_model(settings, self.kinds)
         if self._model.network.config.depth_estimation_type != "metric":
             raise BackendError(
                 f"{settings.model}: gives relative depth, which has no unit; use a metric checkpoint such as "
@@ -61,10 +62,11 @@ class ZoeDepthEstimator(_DepthModel):
     """ZoeDepth; its own resizing of the result would need torchvision."""
 
     name = "zoedepth"
+    kinds = {"zoedepth": "ZoeDepthForDepthEstimation"}  # noqa: RUF012
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
-        self._model = load_model(settings, {"zoedepth": "ZoeDepthForDepthEstimation"})
+        self._model = load_model(settings, self.kinds)
         self._images = load_part("AutoImageProcessor", settings)
 
     def _run(self, batch: Sequence[UInt8Array], intrinsics: Intrinsics | None) -> list[DepthEstimate]:
@@ -86,10 +88,11 @@ class DepthProEstimator(_DepthModel):
     """Depth Pro: metric depth and the camera's focal length; prepared here, its processor needs torchvision."""
 
     name = "depth_pro"
+    kinds = {"depth_pro": "DepthProForDepthEstimation"}  # noqa: RUF012
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
-        self._model = load_model(settings, {"depth_pro": "DepthProForDepthEstimation"})
+        self._model = load_model(settings, self.kinds)
         config = self._model.network.config
         side = round(config.patch_size / config.scaled_images_ratios[0])
         self._size = (side, side)

@@ -31,6 +31,7 @@ class GroundingDinoDetector:
     """
 
     name = "grounding_dino"
+    kinds = _DINO
 
     def __init__(self, settings: ModelSettings, threshold: float = 0.3) -> None:
         self._model = load_model(settings, _DINO)
@@ -99,6 +100,7 @@ class Owlv2Detector:
     """
 
     name = "owlv2"
+    kinds = _OWL
 
     def __init__(self, settings: ModelSettings, threshold: float = 0.2) -> None:
         self._model = load_model(settings, _OWL)

@@ -73,8 +73,12 @@ class LoadedModel:
     def run(self, inputs: Mapping[str, Any], **options: Any) -> Any:
         """Forward pass; the tensors of `inputs` are moved to the device."""
         moved = {key: value.to(self.device) for key, value in inputs.items()}
-        with self.inference():
-            return self.network(**moved, **options)
+        try:
+            with self.inference():
+                return self.network(**moved, **options)
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise BackendError(f"{self.settings.model}: failed on {self.device}: {reason:.200}") from error
 
 
 def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedModel:
@@ -113,6 +117,11 @@ def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedMod
             f"{settings.model}: half precision needs a CUDA GPU, the device is {device}; set precision: auto"
         )
     return LoadedModel(network.to(device).eval(), settings, device, half)
+
+
+def read_kind(settings: ModelSettings, classes: Mapping[str, str]) -> str:
+    """The model_type of a model; `classes` are those that would do, for the error. Raises as `load_model`."""
+    return str(_read("config", require("transformers").AutoConfig, settings, classes).model_type)
 
 
 def load_part(kind: str, settings: ModelSettings) -> Any:

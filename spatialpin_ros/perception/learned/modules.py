@@ -1,31 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The modules that perception is put together from, chosen by one YAML file and loaded when first used."""
+"""The modules that perception is put together from, one for each role, loaded when first used."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import yaml
-
-from spatialpin_ros.config import share_directory
-from spatialpin_ros.errors import BackendError, InvalidValueError, UnknownNameError
+from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.perception.completion import Completer, completer_names, create_completer
 from spatialpin_ros.perception.inpainting import Inpainter, OpenCvInpainter
 from spatialpin_ros.perception.learned.protocols import DepthEstimator, Detector, ImageTextScorer, Segmenter
-from spatialpin_ros.perception.learned.registry import Role, create_module, module_names
+from spatialpin_ros.perception.learned.registry import (
+    AUTO,
+    Role,
+    create_module,
+    create_plugin,
+    module_names,
+)
 
-_ROLES = (*get_args(Role), "completion")
+NETWORKS: tuple[str, ...] = get_args(Role)
+ROLES = (*NETWORKS, "inpainter", "completion")
+_EXAMPLES = {
+    "detector": "IDEA-Research/grounding-dino-tiny",
+    "segmenter": "facebook/sam2.1-hiera-tiny",
+    "depth": "depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf",
+    "namer": "openai/clip-vit-base-patch32",
+    "inpainter": "opencv",
+    "completion": "geometric",
+}
+_PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Modules:
     """One module for each role, or none.
 
+    A module that cannot be made is tried once; after that every use raises the same error at once.
+
     Args:
-        detector, segmenter, depth, scorer: a module; a function that makes it, called when it is first used; or None.
+        detector, segmenter, depth, namer: a module; a function that makes it, called when it is first used; or None.
         inpainter: OpenCV's unless another is given.
-        completion: the geometric one unless another is given.
+        completion: the geometric one unless another is given; `completes` tells whether one was.
     """
 
     def __init__(
@@ -33,107 +49,143 @@ class Modules:
         detector: Detector | Callable[[], Detector] | None = None,
         segmenter: Segmenter | Callable[[], Segmenter] | None = None,
         depth: DepthEstimator | Callable[[], DepthEstimator] | None = None,
-        scorer: ImageTextScorer | Callable[[], ImageTextScorer] | None = None,
-        inpainter: Inpainter | None = None,
+        namer: ImageTextScorer | Callable[[], ImageTextScorer] | None = None,
+        inpainter: Inpainter | Callable[[], Inpainter] | None = None,
         completion: Completer | Callable[[], Completer] | None = None,
     ) -> None:
         given = {
             "detector": detector,
             "segmenter": segmenter,
             "depth": depth,
-            "scorer": scorer,
+            "namer": namer,
+            "inpainter": inpainter or OpenCvInpainter,
             "completion": completion or create_completer,
         }
-        self._modules: dict[str, Any] = {role: module for role, module in given.items() if module is not None}
-        self.inpainter: Inpainter = inpainter or OpenCvInpainter()
+        self.completes = completion is not None
+        self._makers: dict[str, Any] = {role: module for role, module in given.items() if module is not None}
+        self._made: dict[str, Any] = {}
+        self._failed: dict[str, str] = {}
 
-    @classmethod
-    def load(cls, name_or_path: str = "geometric") -> Modules:
-        """Read config/perception/<name>.yaml, or the YAML file at a path: for each role a back end and its settings.
+    @property
+    def configured(self) -> tuple[str, ...]:
+        """Roles that have a module; it may still fail to load."""
+        return tuple(self._makers)
 
-        Raises:
-            UnknownNameError: lists the files there are.
-            InvalidValueError: on unknown roles or back ends, naming the file.
-        """
-        path = _locate(name_or_path)
-        try:
-            document = yaml.safe_load(path.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise InvalidValueError(f"cannot read {path}: {error}") from error
-        unknown = sorted(set(document) - set(_ROLES)) if isinstance(document, dict) else ["?"]
-        if unknown:
-            raise InvalidValueError(f"{path}: unknown keys {unknown}; known are {sorted(_ROLES)}")
-        modules = cls()
-        for role, entry in document.items():
-            if entry is not None:
-                modules._modules[role] = _factory(role, entry, path)
-        return modules
+    def has(self, role: str) -> bool:
+        return role in self._makers
 
-    def has(self, role: Role) -> bool:
-        """Whether a module is configured for this role; it may still fail to load."""
-        return role in self._modules
+    @property
+    def by_name(self) -> bool:
+        """Whether objects can be looked for by name."""
+        return self.has("detector") and self.has("segmenter")
 
     @property
     def detector(self) -> Detector:
-        module: Detector = self._get("detector")
-        return module
+        return cast(Detector, self.get("detector"))
 
     @property
     def segmenter(self) -> Segmenter:
-        module: Segmenter = self._get("segmenter")
-        return module
+        return cast(Segmenter, self.get("segmenter"))
 
     @property
     def depth(self) -> DepthEstimator:
-        module: DepthEstimator = self._get("depth")
-        return module
+        return cast(DepthEstimator, self.get("depth"))
 
     @property
-    def scorer(self) -> ImageTextScorer:
-        module: ImageTextScorer = self._get("scorer")
-        return module
+    def namer(self) -> ImageTextScorer:
+        return cast(ImageTextScorer, self.get("namer"))
+
+    @property
+    def inpainter(self) -> Inpainter:
+        return cast(Inpainter, self.get("inpainter"))
 
     @property
     def completion(self) -> Completer:
-        module: Completer = self._get("completion")
-        return module
+        return cast(Completer, self.get("completion"))
 
-    def _get(self, role: str) -> Any:
-        if role not in self._modules:
+    def get(self, role: str) -> Any:
+        """Return the module of a role, made now when this is its first use.
+
+        Raises:
+            BackendError: when none is configured, or it cannot be made.
+        """
+        if role in self._made:
+            return self._made[role]
+        if role in self._failed:
+            raise BackendError(self._failed[role])
+        if role not in self._makers:
             raise BackendError(
-                f"no {role} is configured; name one in config/perception/<name>.yaml, for example\n"
-                f"  {role}: {{backend: {_names(role)[0]}, model: <folder or model id>}}"
+                f"no {role} is configured; name one in the perception YAML, for example\n"
+                f"  {role}: {_EXAMPLES.get(role, '...')}"
             )
-        module = self._modules[role]
-        if not hasattr(module, "name"):
-            module = self._modules[role] = module()
-        return module
+        maker = self._makers[role]
+        try:
+            ready = hasattr(maker, "name") and not isinstance(maker, type)
+            self._made[role] = maker if ready else maker()
+        except BackendError as error:
+            self._failed[role] = f"{role}: {error}"
+            raise BackendError(self._failed[role]) from error
+        return self._made[role]
 
 
-def _names(role: str) -> tuple[str, ...]:
-    return completer_names() if role == "completion" else module_names(cast(Role, role))
+def maker_of(role: str, entry: Any, defaults: Mapping[str, Any], folder: Path) -> Callable[[], Any]:
+    """What makes the module that one line of a perception YAML describes.
 
+    Args:
+        role: one of ROLES.
+        entry: a model (folder or hub id), an address, "package.module:Class", or a mapping of settings with a
+            `backend` and, for networks, a `model`.
+        defaults: settings of every network: device, precision, ...
+        folder: that relative paths start from.
 
-def _factory(role: str, entry: Any, path: Path) -> Callable[[], Any]:
-    if not isinstance(entry, Mapping) or "backend" not in entry:
-        raise InvalidValueError(f"{path}: {role} needs a backend and its settings, got {entry!r:.80}")
-    settings = {key: value for key, value in entry.items() if key != "backend"}
-    name = entry["backend"]
-    if name not in _names(role):
-        raise InvalidValueError(f"{path}: no {role} called '{name}'; there is: {', '.join(_names(role))}")
+    Raises:
+        InvalidValueError: when the entry cannot mean anything.
+    """
+    settings = _settings(role, entry)
+    backend = settings.pop("backend", AUTO if role in NETWORKS else None)
+    if isinstance(backend, str) and _PLUGIN.fullmatch(backend):
+        return lambda: create_plugin(role, backend, **settings)
+    if role == "inpainter":
+        return _checked(role, backend, ("opencv",), lambda: OpenCvInpainter(**settings))
     if role == "completion":
-        return lambda: create_completer(name, **settings)
-    return lambda: create_module(cast(Role, role), name, **settings)
+        return _checked(role, backend, completer_names(), lambda: create_completer(str(backend), **settings))
+    network = cast(Role, role)
+    if not isinstance(settings.get("model"), str):
+        raise InvalidValueError(f"{role}: needs a model, such as '{role}: {_EXAMPLES[role]}'")
+    merged = {**defaults, **settings, "model": _located(settings["model"], folder)}
+    names = (AUTO, *module_names(network))
+    return _checked(role, backend, names, lambda: create_module(network, str(backend), **merged))
 
 
-def _locate(name_or_path: str) -> Path:
-    path = Path(name_or_path).expanduser()
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    known = share_directory() / "config" / "perception"
-    path = known / f"{name_or_path}.yaml"
-    if not path.is_file():
-        raise UnknownNameError(
-            name_or_path, sorted(item.stem for item in known.glob("*.yaml")), "set of perception modules"
+def _settings(role: str, entry: Any) -> dict[str, Any]:
+    """The settings that the short form of an entry stands for."""
+    if isinstance(entry, Mapping):
+        return {str(key): value for key, value in entry.items()}
+    if not isinstance(entry, str) or not entry.strip():
+        raise InvalidValueError(
+            f"{role}: expected a name such as '{_EXAMPLES[role]}', or a mapping; got {entry!r:.80}"
         )
-    return path
+    text = entry.strip()
+    if text.startswith(("http://", "https://")):
+        if role != "completion":
+            raise InvalidValueError(f"{role}: cannot be served over HTTP; a folder or model id is expected")
+        return {"backend": "http", "url": text}
+    if role not in NETWORKS or _PLUGIN.fullmatch(text):
+        return {"backend": text}
+    return {"model": text}
+
+
+def _checked(role: str, backend: Any, names: tuple[str, ...], make: Callable[[], Any]) -> Callable[[], Any]:
+    if backend not in names:
+        raise InvalidValueError(
+            f"no {role} called '{backend}'; there is: {', '.join(names)}, or package.module:Class"
+        )
+    return make
+
+
+def _located(model: str, folder: Path) -> str:
+    """A folder relative to the YAML file becomes absolute; a hub id stays."""
+    path = Path(model).expanduser()
+    if not path.is_absolute() and (folder / path).is_dir():
+        return str((folder / path).resolve())
+    return str(path) if model.startswith(("~", "/")) else model

@@ -24,6 +24,7 @@ class ClipScorer:
     """
 
     name = "clip"
+    kinds = _CLASSES
 
     def __init__(self, settings: ModelSettings, template: str = "a photo of a {}.") -> None:
         if "{}" not in template:

@@ -54,6 +54,7 @@ class SamSegmenter(_PromptedModel):
     """SAM or SAM-HQ."""
 
     name = "sam"
+    kinds = _SAM
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
@@ -93,6 +94,7 @@ class Sam2Segmenter(_PromptedModel):
     """SAM 2; its own image processor would need torchvision, so images are prepared here."""
 
     name = "sam2"
+    kinds = _SAM2
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)

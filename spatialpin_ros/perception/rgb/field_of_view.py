@@ -13,6 +13,7 @@ from spatialpin_ros.camera import Intrinsics
 from spatialpin_ros.errors import CameraFrameError
 
 _FULL_FRAME_MM = (36.0, 24.0)
+_ON_ITS_SIDE = (5, 6, 7, 8)
 DEFAULT_VERTICAL_FOV_DEG = 46.0
 TRUST = {"exif": 0.9, "depth model": 0.8, "default": 0.5}
 """How far to trust a scene whose intrinsics came from these sources; calibrated ones count 1."""
@@ -21,6 +22,7 @@ TRUST = {"exif": 0.9, "depth model": 0.8, "default": 0.5}
 def exif_intrinsics(path: str | PathLike[str]) -> Intrinsics | None:
     """Intrinsics from the 35 mm equivalent focal length that cameras write into JPEG files; None without one.
 
+    They are those of the picture turned upright, as `read_color(path, upright=True)` reads it.
     The equivalent is taken along the diagonal, of 43.27 mm, as CIPA DCG-001 defines it.
 
     Raises:
@@ -30,6 +32,8 @@ def exif_intrinsics(path: str | PathLike[str]) -> Intrinsics | None:
         with Image.open(path) as image:
             width, height = image.size
             exif = image.getexif()
+            if exif.get(ExifTags.Base.Orientation, 1) in _ON_ITS_SIDE:
+                width, height = height, width
             focal_mm = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
     except (OSError, UnidentifiedImageError) as error:
         raise CameraFrameError(f"{path}: not a readable image: {error}") from error

@@ -19,8 +19,8 @@ class RgbOptions:
     Args:
         perception: of the geometry behind it. A workspace only makes sense together with `base_T_camera`.
         base_T_camera: pose of the optical frame in the base frame; None: a base frame is laid on the table.
-        table_z_m: known height of the table in the base frame. With `base_T_camera` it sets the scale of the depth,
-            which is the weakest part of a monocular estimate.
+        table_z_m: known height of the table in the base frame. It sets the scale of the depth, the weakest part of a
+            monocular estimate; without `base_T_camera` it says nothing.
         default_vertical_fov_deg: when nothing says anything about the camera.
         per_name: most objects that one name may stand for.
         second_pass: look again at objects that others may hide, with the others painted over.
@@ -54,7 +54,5 @@ class RgbOptions:
             raise InvalidValueError(
                 f"per_name must be at least 1 and dilation_px not negative, got {self.per_name}, {self.dilation_px}"
             )
-        if self.table_z_m is not None and self.base_T_camera is None:
-            raise InvalidValueError("table_z_m: needs base_T_camera, the camera's pose over that table")
         if self.perception.workspace is not None and self.base_T_camera is None:
             raise InvalidValueError("workspace: needs base_T_camera, or it is in no known frame")

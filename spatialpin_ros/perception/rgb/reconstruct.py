@@ -10,14 +10,16 @@ import numpy as np
 
 from spatialpin_ros.arrays import Float32Array, UInt8Array
 from spatialpin_ros.camera import CameraFrame, ImageMask, Intrinsics
-from spatialpin_ros.errors import CameraFrameError, PerceptionError
+from spatialpin_ros.errors import BackendError, CameraFrameError, PerceptionError
 from spatialpin_ros.geometry import Pose, TriangleMesh
 from spatialpin_ros.perception.appearance import color_word, representative_color
+from spatialpin_ros.perception.boundary import module_boundary
 from spatialpin_ros.perception.files import pose_from_table
 from spatialpin_ros.perception.from_masks import matching_masks, reconstruct_masks
 from spatialpin_ros.perception.learned.modules import Modules
+from spatialpin_ros.perception.reconstruct import reconstruct
 from spatialpin_ros.perception.rgb.field_of_view import choose_intrinsics, trust_in
-from spatialpin_ros.perception.rgb.finding import FoundObject, find_objects
+from spatialpin_ros.perception.rgb.finding import FoundObject
 from spatialpin_ros.perception.rgb.options import RgbOptions
 from spatialpin_ros.perception.rgb.perspective import canonicalise, scene_extents
 from spatialpin_ros.perception.rgb.placement import (
@@ -26,6 +28,7 @@ from spatialpin_ros.perception.rgb.placement import (
     fit_to_silhouette,
     grow_hidden_sides,
 )
+from spatialpin_ros.perception.rgb.upright import find_upright, quarter_turns, turned, turned_intrinsics
 from spatialpin_ros.scene import TABLE, Scene, SceneObject
 
 _DISAGREEMENT = 0.5
@@ -48,8 +51,8 @@ def reconstruct_rgb(
     Args:
         image: (H, W, 3) uint8 RGB.
         intrinsics: of the image, from a calibration or EXIF; None: the depth model's, else a stated default.
-        names: of the objects, from a person or a vision-language model.
-        modules: with a depth estimator, a detector and a segmenter.
+        names: of the objects, from a person or a vision-language model; none: geometry segments what depth shows.
+        modules: with a depth estimator, and for names a detector and a segmenter.
         options: settings; None for the defaults.
         notes: what was decided, assumed or missed is added to it, as sentences.
 
@@ -64,13 +67,22 @@ def reconstruct_rgb(
     """
     options, notes = options or RgbOptions(), notes if notes is not None else []
     frame = estimate_frame(image, intrinsics, modules, options, notes)
+    return scene_of_estimate(frame, names, modules, options, notes)
+
+
+def scene_of_estimate(
+    frame: CameraFrame, names: Sequence[str], modules: Modules, options: RgbOptions, notes: list[str]
+) -> Scene:
+    """Make the scene of a frame from `estimate_frame`; arguments, result and errors as of `reconstruct_rgb`."""
     trust = options.depth_trust * trust_in(frame.intrinsics) * _check_view(frame, options, notes)
-    found = find_objects(
-        image,
+    if not names:
+        return _doubted(reconstruct(frame, options.perception), trust)
+    found = find_upright(
+        frame.color,
         names,
-        modules.detector,
-        modules.segmenter,
-        modules.inpainter if options.second_pass else None,
+        modules,
+        quarter_turns(frame.base_T_camera),
+        second_pass=options.second_pass,
         per_name=options.per_name,
         dilation_px=options.dilation_px,
     )
@@ -79,7 +91,12 @@ def reconstruct_rgb(
         notes.append(f"not found in the image: {', '.join(absent)}")
     masks = [item.visible for item in found]
     scene = reconstruct_masks(frame, masks, [item.name for item in found], options.perception)
-    return _placed(scene, frame, found, trust, options, notes)
+    return replace(_placed(scene, frame, found, trust, options, notes), depth_source="estimated")
+
+
+def _doubted(scene: Scene, trust: float) -> Scene:
+    objects = tuple(replace(item, confidence=item.confidence * trust) for item in scene.objects)
+    return replace(scene, objects=objects, depth_source="estimated")
 
 
 def estimate_frame(
@@ -89,11 +106,21 @@ def estimate_frame(
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise CameraFrameError(f"colour image: expected (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
     size = image.shape[0], image.shape[1]
-    estimate = modules.depth.estimate([image], intrinsics)[0]
+    turns = 0 if options.base_T_camera is None else quarter_turns(options.base_T_camera)
+    with module_boundary("depth"):
+        estimate = modules.depth.estimate([turned(image, turns)], turned_intrinsics(intrinsics, turns))[0]
+        depth_m = turned(estimate.depth_m, -turns)
     camera = choose_intrinsics(size, intrinsics, estimate.focal_px, options.default_vertical_fov_deg)
     notes.append(f"field of view from {camera.source}: fx {camera.fx:.0f} px for {camera.width} px of width")
-    frame = CameraFrame(image, estimate.depth_m, camera, options.base_T_camera or Pose())
+    if depth_m.shape != size or not (depth_m > 0.0).any():
+        raise BackendError(
+            f"depth: the model gave depth of size {depth_m.shape} with {int((depth_m > 0.0).sum())} usable pixels "
+            f"for an image of {size}; is it a metric depth model?"
+        )
+    frame = CameraFrame(image, depth_m, camera, options.base_T_camera or Pose())
     if options.base_T_camera is None:
+        if options.table_z_m is not None:
+            notes.append("table_z_m is not used: the camera's pose over the table is not known")
         return replace(frame, base_T_camera=pose_from_table(frame), base_frame="table")
     if options.table_z_m is None:
         return frame

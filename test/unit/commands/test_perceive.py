@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from spatialpin_ros.cli import app
 from spatialpin_ros.config import CameraConfig, RobotConfig
+from spatialpin_ros.perception.configuration import PerceptionConfig
 from spatialpin_ros.perception.learned import DepthEstimate, Detection, Modules, Segmentation
 from spatialpin_ros.perception.meshes import primitive_mesh
 from spatialpin_ros.scene import Scene
@@ -78,7 +79,7 @@ def capture(*arguments: str, out: Path) -> tuple[Any, Scene | None]:
 def test_one_colour_image_and_names_make_a_scene(monkeypatch, rendered, files, tmp_path):
     _, truth = rendered
     known = Known(truth)
-    monkeypatch.setattr(Modules, "load", classmethod(lambda cls, name: cls(known, known, known)))
+    monkeypatch.setattr(PerceptionConfig, "modules", lambda config: Modules(known, known, known))
     names = [part for name in (*known.names, "unicorn") for part in ("--name", name)]
     given = ["--color", files["c.png"], "--intrinsics", files["k.json"], "--pose", files["pose.json"]]
     result, scene = capture(*given, *names, out=tmp_path / "s.json")
@@ -93,7 +94,7 @@ def test_without_weights_the_message_says_how_to_get_them(files, tmp_path):
     modules = tmp_path / "mine.yaml"
     modules.write_text(f"depth: {{backend: depth_anything, model: {tmp_path}/nowhere}}")
     result, scene = capture(
-        "--color", files["c.png"], "--name", "mug", "--modules", str(modules), out=tmp_path / "s"
+        "--color", files["c.png"], "--name", "mug", "--perception", str(modules), out=tmp_path / "s"
     )
     assert result.exit_code == 1
     assert scene is None
@@ -107,7 +108,7 @@ def test_with_depth_a_missing_network_leaves_the_geometric_scene(files, tmp_path
         f"detector: {{backend: owlv2, model: {tmp_path}/x}}\nsegmenter: {{backend: sam, model: y}}"
     )
     given = ["--color", files["c.png"], "--depth", files["d.npy"], "--intrinsics", files["k.json"]]
-    result, scene = capture(*given, "--name", "mug", "--modules", str(modules), out=tmp_path / "s.json")
+    result, scene = capture(*given, "--name", "mug", "--perception", str(modules), out=tmp_path / "s.json")
     assert result.exit_code == 0, result.output
     assert len(scene.objects) == 3
     assert "note: objects are segmented by geometry" in " ".join(result.stdout.split())

@@ -18,6 +18,7 @@ from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.alignment.align import upright_box
 from spatialpin_ros.perception.completion import complete_scene, completer_names, create_completer
+from spatialpin_ros.perception.configuration import PerceptionConfig
 from spatialpin_ros.perception.learned import Modules
 
 trimesh = pytest.importorskip("trimesh")
@@ -188,5 +189,5 @@ def test_an_object_without_a_mask_cannot_be_sent(server, seen):
 
 def test_the_back_end_is_chosen_by_one_line(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("completion: {backend: http, url: 'http://localhost:1/x'}")
-    assert Modules.load(str(path)).completion.name == "http"
+    path.write_text("completion: http://localhost:1/x")
+    assert PerceptionConfig.load(str(path)).modules().completion.name == "http"

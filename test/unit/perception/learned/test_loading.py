@@ -100,7 +100,7 @@ def test_a_config_that_is_no_model_is_refused(copy, text):
     folder = copy("clip")
     (folder / "config.json").write_text(text)
     with pytest.raises(BackendError, match="cannot load the config"):
-        create_module("scorer", "clip", model=str(folder))
+        create_module("namer", "clip", model=str(folder))
 
 
 def test_without_transformers_the_command_to_install_is_named(monkeypatch):
@@ -108,7 +108,7 @@ def test_without_transformers_the_command_to_install_is_named(monkeypatch):
     with pytest.raises(
         BackendError, match=r"need transformers; install with: pip install 'spatialpin_ros\[learned\]'"
     ):
-        create_module("scorer", "clip", model="x")
+        create_module("namer", "clip", model="x")
 
 
 def test_a_torchvision_that_does_not_fit_is_named(monkeypatch, tmp_path):

@@ -146,7 +146,7 @@ def test_relative_depth_is_refused(tiny_model):
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_scores_are_one_row_for_each_image(tiny_model, images, kind):
-    scorer = create_module("scorer", "clip", model=tiny_model(kind), batch_size=2)
+    scorer = create_module("namer", "clip", model=tiny_model(kind), batch_size=2)
     scores = scorer.score(images, ["red cube", "blue ball", "mug"])
     assert scores.shape == (3, 3)
     assert ((scores >= 0) & (scores <= 1)).all()

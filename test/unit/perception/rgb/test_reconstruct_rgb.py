@@ -126,7 +126,7 @@ def test_absent_names_are_noted_and_the_rest_goes_on(table_scene, options):
     assert "not found in the image: unicorn" in notes
 
 
-def test_no_names_give_an_empty_scene(table_scene, options):
+def test_without_names_geometry_segments_what_depth_shows(table_scene, options):
     scene = reconstruct_rgb(
         table_scene.frame.color,
         table_scene.frame.intrinsics,
@@ -134,7 +134,9 @@ def test_no_names_give_an_empty_scene(table_scene, options):
         table_scene.modules,
         with_pose(table_scene, options),
     )
-    assert scene.objects == ()
+    assert len(scene.objects) == 4
+    assert scene.depth_source == "estimated"
+    assert max(item.confidence for item in scene.objects) <= 0.6
 
 
 def test_a_verdict_that_disagrees_lowers_confidence(table_scene, options):
@@ -236,7 +238,7 @@ def test_images_and_intrinsics_that_do_not_fit_are_refused(table_scene):
             table_scene.modules,
         )
     empty = Modules(table_scene.modules.detector, table_scene.segmenter, replaced_depth(table_scene))
-    with pytest.raises(CameraFrameError, match="no pixel has a valid depth"):
+    with pytest.raises(BackendError, match="0 usable pixels.*metric depth model"):
         reconstruct_rgb(table_scene.frame.color, None, ["can"], empty)
 
 
@@ -257,7 +259,6 @@ def replaced_depth(known):
         ({"depth_trust": 0.0}, "depth_trust"),
         ({"scale_limit": 0.5}, "scale_limit"),
         ({"default_vertical_fov_deg": 200.0}, "default_vertical_fov_deg"),
-        ({"table_z_m": 0.0}, "needs base_T_camera"),
         ({"per_name": 0}, "per_name"),
     ],
 )
