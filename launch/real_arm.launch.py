@@ -10,6 +10,7 @@ def generate_launch_description() -> LaunchDescription:
     declared = arguments(
         robot="panda",
         camera="realsense_d435",
+        perception="geometric",
         backend="symbolic",
         backend_settings="",
         record_folder="",

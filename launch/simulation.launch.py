@@ -12,6 +12,7 @@ def generate_launch_description() -> LaunchDescription:
         camera="simulation",
         seed="0",
         objects="6",
+        perception="geometric",
         backend="symbolic",
         backend_settings="",
         record_folder="",

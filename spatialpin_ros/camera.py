@@ -19,7 +19,7 @@ from spatialpin_ros.arrays import (
     array_to_json,
     read_only,
 )
-from spatialpin_ros.errors import CameraFrameError, InvalidValueError
+from spatialpin_ros.errors import CameraFrameError, InvalidValueError, NoDepthError
 from spatialpin_ros.geometry import Pose
 
 
@@ -109,7 +109,7 @@ class CameraFrame:
         base_frame, camera_frame: names of the two frames.
 
     Raises:
-        CameraFrameError: when sizes disagree or no pixel has depth.
+        CameraFrameError: when sizes disagree; NoDepthError when no pixel has depth.
     """
 
     color: UInt8Array
@@ -136,7 +136,7 @@ class CameraFrame:
         good = depth > 0.0  # False for NaN and negatives
         good &= np.isfinite(depth)
         if not good.any():
-            raise CameraFrameError("depth image: no pixel has a valid depth; is the depth stream running?")
+            raise NoDepthError("depth image: no pixel has a valid depth; is the depth stream running?")
         if not good.all():
             depth = read_only(np.where(good, depth, np.float32(0.0)), "depth image", (None, None), np.float32)
         object.__setattr__(self, "color", color)

@@ -252,6 +252,7 @@ class CameraConfig:
     """Topics, frames and pose of a camera.
 
     Args:
+        topics: color; depth and camera_info where there are any. Without depth, perception needs a depth model.
         pose: {looking_from, looking_at} [m] or {xyz, rpy} [m, rad] of the optical frame in the base frame.
         workspace: region that perception looks at.
         noise: depth noise of the simulated camera: none or realsense_d435.
@@ -267,9 +268,12 @@ class CameraConfig:
     noise: Literal["none", "realsense_d435"] = "none"
 
     def __post_init__(self) -> None:
-        missing = {"color", "depth", "camera_info"} - set(self.topics)
-        if missing:
-            raise InvalidValueError(f"topics: {sorted(missing)} missing")
+        known = {"color", "depth", "camera_info"}
+        if "color" not in self.topics or set(self.topics) - known:
+            raise InvalidValueError(
+                f"topics: expected color and, unless the camera has none, depth and camera_info; "
+                f"got {sorted(self.topics)}"
+            )
         if self.noise not in ("none", "realsense_d435"):
             raise InvalidValueError(f"noise: '{self.noise}' is neither none nor realsense_d435")
         if set(self.pose) not in ({"looking_from", "looking_at"}, {"xyz", "rpy"}):

@@ -18,6 +18,10 @@ class CameraFrameError(SpatialPinError):
     """A camera frame cannot be used: no depth, mismatched sizes, unusable intrinsics."""
 
 
+class NoDepthError(CameraFrameError):
+    """A depth image in which no pixel is a measurement."""
+
+
 class PerceptionError(SpatialPinError):
     """A valid frame from which no scene can be made, for example because no support plane is visible."""
 

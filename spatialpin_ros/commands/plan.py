@@ -24,6 +24,7 @@ from spatialpin_ros.commands.reason import Live, Robot, SceneFile, describe_loca
 from spatialpin_ros.commands.reasoner import BackendName, Photo, Reasoner, Record, Settings
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.demo.account import make_console
+from spatialpin_ros.doubts import doubts_about
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.report.page import quantity
 
@@ -66,6 +67,8 @@ def plan(
         raise typer.Exit(1)
     if out != STDIN:
         show_plan(result)
+        for doubt in () if scene in (None, STDIN) else doubts_about(read_scene(scene), result.task):
+            make_console().print(Text(f"note: {doubt}", "yellow"))
         make_console().print(f"written to {out}", soft_wrap=True)
 
 

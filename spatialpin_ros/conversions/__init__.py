@@ -15,6 +15,7 @@ from spatialpin_ros.conversions.basics import (
     waypoints_from_msg,
     waypoints_to_msg,
 )
+from spatialpin_ros.conversions.changes import changes_to_msg
 from spatialpin_ros.conversions.display import (
     plan_to_markers,
     plan_to_path,
@@ -27,6 +28,7 @@ from spatialpin_ros.conversions.images import (
     camera_frame_to_msgs,
     color_from_msg,
     color_to_msg,
+    color_view_from_msgs,
     depth_from_msg,
     depth_to_msg,
     intrinsics_from_msg,
@@ -50,8 +52,10 @@ from spatialpin_ros.conversions.tasks import (
 __all__ = [
     "camera_frame_from_msgs",
     "camera_frame_to_msgs",
+    "changes_to_msg",
     "color_from_msg",
     "color_to_msg",
+    "color_view_from_msgs",
     "depth_from_msg",
     "depth_to_msg",
     "duration_to_msg",

@@ -90,6 +90,33 @@ def camera_frame_from_msgs(
     return CameraFrame(rgb, depth_m, intrinsics, base_T_camera, stamp_s, base_frame, color.header.frame_id)
 
 
+def color_view_from_msgs(
+    color: Image, info: CameraInfo | None, *, rectified: bool = False
+) -> tuple[UInt8Array, Intrinsics | None]:
+    """Return the (H, W, 3) RGB image of a camera without depth, free of distortion, and its calibration if it has one.
+
+    A camera_info without a focal length, as an uncalibrated driver sends it, counts as none.
+
+    Raises:
+        CameraFrameError: as `camera_frame_from_msgs`.
+    """
+    rgb = color_from_msg(color)
+    if info is None or (info.p[0] if rectified else info.k[0]) == 0.0:
+        return rgb, None
+    intrinsics = intrinsics_from_msg(info, rectified=rectified)
+    if rgb.shape[:2] != (intrinsics.height, intrinsics.width):
+        raise CameraFrameError(
+            f"sizes disagree: the image has {rgb.shape[1]}x{rgb.shape[0]}, camera_info is for {intrinsics.width}x"
+            f"{intrinsics.height}; camera_info must be that of this image"
+        )
+    if not rectified and np.any(np.asarray(info.d) != 0.0):
+        across, down = _undistortion_maps(
+            info.distortion_model, tuple(info.k), tuple(info.d), (info.width, info.height)
+        )
+        rgb = np.asarray(cv2.remap(rgb, across, down, cv2.INTER_LINEAR), dtype=np.uint8)
+    return rgb, intrinsics
+
+
 def color_from_msg(message: Image) -> UInt8Array:
     """Return (H, W, 3) RGB; grey images are repeated in all three channels."""
     pixels = _pixels(message, "colour")

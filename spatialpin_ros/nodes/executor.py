@@ -23,6 +23,7 @@ from spatialpin_ros.conversions import (
     plan_from_msg,
     task_from_msg,
 )
+from spatialpin_ros.doubts import LEAST_CONFIDENCE
 from spatialpin_ros.errors import SpatialPinError
 from spatialpin_ros.execution import ExecutionOptions
 from spatialpin_ros.nodes.arm import RosArm, RosGripper
@@ -43,6 +44,10 @@ PARAMETERS = (
               read_only=False),
     Parameter("scene_max_age_s", 120.0, "Older scenes are captured again before planning; 0: never [s].", 0.0, 1e6,
               read_only=False),
+    Parameter("allow_estimated_depth", False, "Move without approval although depth was estimated, not measured.",
+              read_only=False),
+    Parameter("least_confidence", LEAST_CONFIDENCE, "Objects recognised with less are moved only once approved.",
+              0.0, 1.0, read_only=False),
     Parameter("joint_states_timeout_s", 2.0, "Silence that counts as a lost controller [s].", 0.1, 60.0),
     Parameter("capture_timeout_s", 15.0, "Most time for a scene [s].", 1.0, 600.0),
     Parameter("reasoning_timeout_s", 300.0, "Most time for a task or proposals [s].", 1.0, 3600.0),
@@ -94,7 +99,8 @@ class ExecutorNode(Node):
         self.get_logger().info(f"ready for '{robot.name}'; {mode}")
 
     def _settings(self) -> Settings:
-        names = ("dry_run", "approval_timeout_s", "velocity_scaling", "scene_max_age_s")
+        names = ("dry_run", "approval_timeout_s", "velocity_scaling", "scene_max_age_s", "least_confidence",
+                 "allow_estimated_depth")  # fmt: skip
         values: dict[str, Any] = {name: self.get_parameter(name).value for name in names}
         tolerance = float(self.get_parameter("start_tolerance_rad").value or 0.01)
         return Settings(**values, execution=ExecutionOptions(start_tolerance_rad=tolerance))

@@ -25,22 +25,23 @@ from spatialpin_ros.nodes.synchronizer import ApproximateSynchronizer
 
 CLOCKS_DISAGREE_S = 5.0
 WATCH_PERIOD_S = 0.1
-STREAMS: tuple[tuple[str, Any], ...] = (("color", Image), ("depth", Image), ("camera_info", CameraInfo))
+KINDS: dict[str, Any] = {"color": Image, "depth": Image, "camera_info": CameraInfo}
 
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """Three messages of one moment."""
+    """The messages of one moment; None for what the camera does not have, or did not send in time."""
 
     color: Image
-    depth: Image
-    info: CameraInfo
+    depth: Image | None = None
+    info: CameraInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     future: Future[Any]
     since_s: float
+    began_s: float
     deadline_s: float
 
 
@@ -51,10 +52,12 @@ class FrameSource:
 
     Args:
         node: its clock tells whether a frame is newer than a request.
-        camera: whose topics.
+        camera: whose topics; depth and camera_info may be missing.
         slop_s: largest difference between the stamps of one frame.
         on_frame: told every frame while `always`.
         always: keep the subscriptions open.
+        color_alone_after_s: how long a request waits for a complete frame before a colour image alone will do;
+            None: it never does.
     """
 
     def __init__(
@@ -65,11 +68,17 @@ class FrameSource:
         on_frame: Callable[[RawFrame], None],
         *,
         always: bool,
+        color_alone_after_s: float | None = None,
     ) -> None:
         self._node, self._topics, self._slop_s = node, camera.topics, slop_s
         self._on_frame, self._always = on_frame, always
+        self._color_alone_after_s = color_alone_after_s
+        self._keys = [key for key in KINDS if key in camera.topics]
         self._group = ReentrantCallbackGroup()
-        self._sync = ApproximateSynchronizer(len(STREAMS), slop_s, self._receive)
+        several = len(self._keys) > 1
+        self._sync = ApproximateSynchronizer(len(self._keys), slop_s, self._receive) if several else None
+        self._received = dict.fromkeys(self._keys, 0)
+        self._newest: dict[str, Any] = {}
         self._subscriptions: list[Any] = []
         self._offers: list[QoSProfile] = []
         self._waiting: list[_Waiting] = []
@@ -85,17 +94,28 @@ class FrameSource:
         if self._subscriptions:
             return
         self._offers = self._offered()
-        for index, ((key, kind), qos) in enumerate(zip(STREAMS, self._offers, strict=True)):
+        for index, (key, qos) in enumerate(zip(self._keys, self._offers, strict=True)):
             subscription = self._node.create_subscription(
-                kind, self._topics[key], self._adder(index), qos, callback_group=self._group
+                KINDS[key], self._topics[key], self._adder(index), qos, callback_group=self._group
             )
             self._subscriptions.append(subscription)
 
     def _offered(self) -> list[QoSProfile]:
-        return [matching(self._node, self._topics[key]) for key, _ in STREAMS]
+        return [matching(self._node, self._topics[key]) for key in self._keys]
 
     def _adder(self, index: int) -> Callable[[Any], None]:
-        return lambda message: self._sync.add(index, seconds(message.header.stamp), message)
+        key = self._keys[index]
+
+        def add(message: Any) -> None:
+            self._received[key] += 1
+            if key != "depth":
+                self._newest[key] = message
+            if self._sync is None:
+                self._receive(message)
+            else:
+                self._sync.add(index, seconds(message.header.stamp), message)
+
+        return add
 
     def _close(self) -> None:
         for subscription in self._subscriptions:
@@ -111,25 +131,40 @@ class FrameSource:
         future: Future[Any] = Future(executor=self._node.executor)
         if not self._waiting:
             # What came before is too old, and must not hide that a topic is silent now.
-            self._sync.clear()
-        self._waiting.append(_Waiting(future, now_s(self._node), time.monotonic() + timeout_s))
+            self._forget()
+        began_s = time.monotonic()
+        self._waiting.append(_Waiting(future, now_s(self._node), began_s, began_s + timeout_s))
         self._open()
         self._watchdog.reset()
         frame: RawFrame = await future  # type: ignore[assignment]
         return frame
 
-    def _receive(self, color: Image, depth: Image, info: CameraInfo) -> None:
-        frame, stamp_s = RawFrame(color, depth, info), seconds(color.header.stamp)
-        # Where camera and node do not share a clock, arrival after the request is all that can be asked for.
-        foreign = abs(now_s(self._node) - stamp_s) > CLOCKS_DISAGREE_S
-        served = [entry for entry in self._waiting if foreign or stamp_s >= entry.since_s]
-        self._waiting = [entry for entry in self._waiting if entry not in served]
-        for entry in served:
-            entry.future.set_result(frame)
+    def _forget(self) -> None:
+        if self._sync is not None:
+            self._sync.clear()
+        self._received = dict.fromkeys(self._keys, 0)
+        self._newest.clear()
+
+    def _receive(self, *messages: Any) -> None:
+        named = dict(zip(self._keys, messages, strict=True))
+        frame = RawFrame(named["color"], named.get("depth"), named.get("camera_info"))
+        self._serve(frame, [entry for entry in self._waiting if self._is_new(frame.color, entry)])
         if self._always:
             self._on_frame(frame)
 
+    def _is_new(self, color: Image, entry: _Waiting) -> bool:
+        stamp_s = seconds(color.header.stamp)
+        # Where camera and node do not share a clock, arrival after the request is all that can be asked for.
+        foreign = abs(now_s(self._node) - stamp_s) > CLOCKS_DISAGREE_S
+        return foreign or stamp_s >= entry.since_s
+
+    def _serve(self, frame: RawFrame, served: list[_Waiting]) -> None:
+        self._waiting = [entry for entry in self._waiting if entry not in served]
+        for entry in served:
+            entry.future.set_result(frame)
+
     def _watch(self) -> None:
+        self._serve_color_alone()
         late = [entry for entry in self._waiting if time.monotonic() > entry.deadline_s]
         self._waiting = [entry for entry in self._waiting if entry not in late]
         for entry in late:
@@ -143,12 +178,21 @@ class FrameSource:
             if not self._always:
                 self._close()
 
+    def _serve_color_alone(self) -> None:
+        """Give the newest colour image to those who have waited long enough for a complete frame."""
+        color = self._newest.get("color")
+        if self._color_alone_after_s is None or color is None:
+            return
+        tired = time.monotonic() - self._color_alone_after_s
+        served = [e for e in self._waiting if e.began_s < tired and self._is_new(color, e)]
+        if served:
+            self._serve(RawFrame(color, None, self._newest.get("camera_info")), served)
+
     def _silence(self) -> str:
-        counts = dict(zip((key for key, _ in STREAMS), self._sync.received, strict=True))
-        silent = [self._topics[key] for key, count in counts.items() if not count]
+        silent = [self._topics[key] for key, count in self._received.items() if not count]
         if silent:
             return f"no frame came in time: nothing arrived on {', '.join(silent)}; is the camera running?"
         return (
-            f"no frame came in time: messages arrived ({counts}), but none belonged together and was newer than the "
-            f"request; their stamps must differ by at most slop_s = {self._slop_s} s"
+            f"no frame came in time: messages arrived ({self._received}), but none belonged together and was newer "
+            f"than the request; their stamps must differ by at most slop_s = {self._slop_s} s"
         )

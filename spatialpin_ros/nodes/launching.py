@@ -19,6 +19,7 @@ PACKAGE = "spatialpin_ros"
 DESCRIPTIONS = {
     "robot": "Name in config/robots, or path of a robot's YAML file.",
     "camera": "Name in config/cameras, or path of a camera's YAML file.",
+    "perception": "Name in config/perception, or path of a perception YAML: learned modules, models of objects, ...",
     "backend": "Reasoning back end.",
     "backend_settings": "Its settings: name=value words, or the path of a YAML file of them.",
     "record_folder": "Folder that keeps a language model's prompts, images and replies; empty: nowhere.",
@@ -39,7 +40,7 @@ CHOICES = {
     **{name: ["true", "false"] for name in BOOLEANS},
 }
 STAGES = {
-    "scene": ("robot", "camera"),
+    "scene": ("robot", "camera", "perception"),
     "reasoner": ("robot", "backend", "backend_settings", "record_folder"),
     "planner": ("robot",),
     "executor": ("robot", "dry_run", "velocity_scaling"),

@@ -29,6 +29,7 @@ from spatialpin_ros.conversions import (
     task_from_msg,
     waypoints_to_msg,
 )
+from spatialpin_ros.doubts import doubts_about
 from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.newest_scene import NewestScene
@@ -129,12 +130,12 @@ class PlannerNode(Node):
             self.get_logger().warning(f"no plan ({result.reason}): {result.message}")
             response.message, response.failure = result.message, plan_failure_to_msg(result)
             return response
-        response.success, response.plan = True, result
-        response.message = f"{len(result.stages)} stages"
+        response.success, (response.plan, doubts) = True, result
+        response.message = "; ".join([f"{len(response.plan.stages)} stages", *doubts])
         return response
 
-    def _plan(self, request: Any) -> PlanMsg | PlanFailure:
-        """Plan and publish; runs on the worker's thread."""
+    def _plan(self, request: Any) -> tuple[PlanMsg, tuple[str, ...]] | PlanFailure:
+        """Plan and publish; also say why the scene is to be doubted. Runs on the worker's thread."""
         if not self._robot_known.wait(self._robot_wait_s) or self._planning is None:
             raise ExecutionError("no robot_description came yet; publish it, or set urdf_source to config")
         scene, task = self._scene.get(), task_from_msg(request.task)
@@ -142,7 +143,12 @@ class PlannerNode(Node):
         if stale is not None:
             return stale
         plan = self._planning.plan(scene, task, self._joints.positions(), self._plan_options(), self._cancel)
-        return plan if isinstance(plan, PlanFailure) else self._publish(plan)
+        if isinstance(plan, PlanFailure):
+            return plan
+        doubts = doubts_about(scene, task)
+        for doubt in doubts:
+            self.get_logger().warning(doubt)
+        return self._publish(plan), doubts
 
     def _stale(self, scene: Scene) -> PlanFailure | None:
         limit_s = float(self.get_parameter("scene_max_age_s").value or 0.0)

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import Image, PointCloud2
 from spatialpin_interfaces.msg import Scene as SceneMsg
+from spatialpin_interfaces.msg import SceneChanges
 from spatialpin_interfaces.srv import CaptureScene
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.conversions import (
-    camera_frame_from_msgs,
     color_to_msg,
     scene_to_cloud,
     scene_to_markers,
@@ -29,19 +29,31 @@ from spatialpin_ros.errors import SpatialPinError
 from spatialpin_ros.nodes.camera_pose import SOURCES, CameraPose
 from spatialpin_ros.nodes.frames import FrameSource, RawFrame
 from spatialpin_ros.nodes.parameters import CAMERA, ROBOT, Parameter, declare
+from spatialpin_ros.nodes.perceiver import Followed, Perceiver
 from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
 from spatialpin_ros.nodes.robot_body import RobotBodySource
 from spatialpin_ros.nodes.support import Worker, run
-from spatialpin_ros.perception import PerceptionOptions, reconstruct
 from spatialpin_ros.perception.annotate import annotate
-from spatialpin_ros.perception.fusion import FusionOptions, SceneFuser
-from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
+from spatialpin_ros.perception.perceive import Perceived
 from spatialpin_ros.scene import Scene
 
 LEANING_DEG = 3.0
 PARAMETERS = (
     CAMERA,
     ROBOT,
+    Parameter(
+        "perception",
+        "geometric",
+        "Name in config/perception, or path of a perception YAML: learned modules, models, ...",
+    ),
+    Parameter("preload", True, "Load the learned modules at the start instead of at their first use."),
+    Parameter(
+        "depth_wait_s",
+        2.0,
+        "How long a request waits for depth before an image without will do, where a depth model is configured [s].",
+        0.0,
+        60.0,
+    ),
     Parameter(
         "slop_s",
         0.02,
@@ -73,31 +85,36 @@ PARAMETERS = (
 
 
 class SceneNode(Node):
-    """Serves ~/capture; publishes ~/scene, ~/points, ~/markers, ~/color, ~/image and the objects' frames on /tf."""
+    """Serves ~/capture; publishes ~/scene, ~/changes, ~/points, ~/markers, ~/color, ~/image and objects on /tf."""
 
     def __init__(self) -> None:
         super().__init__("scene")
         values = declare(self, PARAMETERS)
         self._camera = CameraConfig.load(values["camera"])
-        self._options = PerceptionOptions(workspace=self._camera.workspace)
-        self._rectified: bool = values["rectified"]
         self._timeout_s: float = values["capture_timeout_s"]
-        self._pose = CameraPose(self, self._camera, values["pose_source"])
         self._worker = Worker(self, "perception")
-        self._tracker = SceneTracker(forget_after_s=values["forget_after_s"])
-        self._robot = self._find_robot(values)
-        self._fuser = SceneFuser(self._options, FusionOptions(max_views=values["views"]))
+        pose = CameraPose(self, self._camera, values["pose_source"])
+        self._perceiver = Perceiver(self, self._camera, pose, values, self._find_robot(values))
+        if values["preload"]:
+            self._worker.submit(self._perceiver.preload)
         self._busy = False
         self._period_s = 1.0 / values["rate_hz"] if values["rate_hz"] else 0.0
         self._next_s = 0.0
         self._scene_topic = self.create_publisher(SceneMsg, "~/scene", LATCHED)
+        self._changes_topic = self.create_publisher(SceneChanges, "~/changes", LATCHED)
         self._points_topic = self.create_publisher(PointCloud2, "~/points", LATCHED)
         self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
         self._color_topic = self.create_publisher(Image, "~/color", LATCHED)
         self._image_topic = self.create_publisher(Image, "~/image", LATCHED)
         self._tf_topic = self.create_publisher(TFMessage, "/tf", RELIABLE)
-        always = self._period_s > 0.0
-        self._frames = FrameSource(self, self._camera, values["slop_s"], self._watch, always=always)
+        self._frames = FrameSource(
+            self,
+            self._camera,
+            values["slop_s"],
+            self._watch,
+            always=self._period_s > 0.0,
+            color_alone_after_s=values["depth_wait_s"] if self._perceiver.without_depth else None,
+        )
         self.create_service(CaptureScene, "~/capture", self._capture, callback_group=ReentrantCallbackGroup())
         self.get_logger().info(f"ready: camera '{self._camera.name}' on {self._camera.topics['color']}")
 
@@ -118,13 +135,15 @@ class SceneNode(Node):
     async def _capture(self, request: Any, response: Any) -> Any:
         try:
             raw = await self._frames.next(request.timeout_s if request.timeout_s > 0.0 else self._timeout_s)
-            response.scene = await self._worker.run(lambda: self._reconstruct(raw))
+            followed, scene = await self._worker.run(lambda: self._reconstruct(raw, request.names))
         except SpatialPinError as error:
             self.get_logger().warning(f"capture failed: {error}")
             response.success, response.message = False, str(error)
             return response
-        names = [item.name for item in response.scene.objects]
-        response.success, response.message = True, f"{len(names)} objects: {', '.join(names) or 'none'}"
+        names, notes = followed.scene.names, followed.perceived.notes
+        response.success, response.scene = True, scene
+        response.notes, response.changes = list(notes), followed.changes
+        response.message = "; ".join([f"{len(names)} objects: {', '.join(names) or 'none'}", *notes])
         return response
 
     def _watch(self, raw: RawFrame) -> None:
@@ -143,24 +162,16 @@ class SceneNode(Node):
 
         self._worker.submit(job)
 
-    def _reconstruct(self, raw: RawFrame) -> SceneMsg:
-        """Rebuild and publish a scene; runs on the worker's thread."""
-        base_T_camera = self._pose.lookup(raw.color.header.frame_id)
-        frame = camera_frame_from_msgs(
-            raw.color, raw.depth, raw.info, base_T_camera, self._camera.base_frame, rectified=self._rectified
-        )
-        robot = None if self._robot is None else self._robot.at(frame.stamp_s)
-        self._fuser.add(frame, robot)
-        scene = (
-            self._fuser.scene() if len(self._fuser) > 1 else reconstruct(frame, self._options, robot=robot)
-        )
-        self._check_table(scene)
-        if self.get_parameter("track").value:
-            scene = self._follow(scene)
-        message = scene_to_msg(scene)
+    def _reconstruct(self, raw: RawFrame, names: Sequence[str] = ()) -> tuple[Followed, SceneMsg]:
+        """Rebuild and publish a scene, and return its message, too; runs on the worker's thread."""
+        followed = self._perceiver.follow(raw, names, track=bool(self.get_parameter("track").value))
+        self._check_table(followed.scene)
+        message = scene_to_msg(followed.scene)
         self._scene_topic.publish(message)
-        self._worker.submit(lambda: self._show(frame, scene))
-        return message
+        if followed.changes.changes:
+            self._changes_topic.publish(followed.changes)
+        self._worker.submit(lambda: self._show(followed.perceived))
+        return followed, message
 
     def _check_table(self, scene: Scene) -> None:
         lean_deg = math.degrees(math.acos(min(1.0, float(scene.table.pose.axes[2, 2]))))
@@ -171,14 +182,9 @@ class SceneNode(Node):
                 throttle_duration_sec=30.0,
             )
 
-    def _follow(self, scene: Scene) -> Scene:
-        tracked = self._tracker.update(scene)
-        if changed := describe_changes(tracked.changes):
-            self.get_logger().info(changed)
-        return tracked.scene
-
-    def _show(self, frame: CameraFrame, scene: Scene) -> None:
+    def _show(self, perceived: Perceived) -> None:
         """Publish what people look at, after what the other nodes wait for."""
+        frame, scene = perceived.frame, perceived.scene
         self._color_topic.publish(color_to_msg(frame.color, frame.camera_frame, frame.stamp_s))
         self._points_topic.publish(scene_to_cloud(scene))
         self._markers_topic.publish(scene_to_markers(scene))
@@ -188,7 +194,9 @@ class SceneNode(Node):
         ]
         self._tf_topic.publish(TFMessage(transforms=transforms))
         if self.get_parameter("publish_image").value:
-            self._image_topic.publish(color_to_msg(annotate(frame.color, scene), frame.camera_frame, frame.stamp_s))
+            self._image_topic.publish(
+                color_to_msg(annotate(frame.color, scene), frame.camera_frame, frame.stamp_s)
+            )
 
     def close(self) -> None:
         self._worker.close(timeout_s=2.0)

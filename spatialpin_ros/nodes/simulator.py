@@ -69,8 +69,8 @@ class SimulatorNode(Node):
         topics = self._camera.topics
         self._camera_topics = (
             self.create_publisher(Image, topics["color"], RELIABLE),
-            self.create_publisher(Image, topics["depth"], RELIABLE),
-            self.create_publisher(CameraInfo, topics["camera_info"], RELIABLE),
+            self.create_publisher(Image, topics.get("depth", "~/unseen_depth"), RELIABLE),
+            self.create_publisher(CameraInfo, topics.get("camera_info", "~/unseen_camera_info"), RELIABLE),
         )
         self._due_s = {"camera": 0.0, "overview": 0.0, "tf": 0.0}
         self._recording: RecordingCamera | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spatialpin_interfaces.msg import TaskProgress
 
+from spatialpin_ros.doubts import LEAST_CONFIDENCE, doubts_about
 from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError
 from spatialpin_ros.execution import (
     Arm,
@@ -48,6 +49,8 @@ class Settings:
     velocity_scaling: float
     scene_max_age_s: float
     execution: ExecutionOptions
+    least_confidence: float = LEAST_CONFIDENCE
+    allow_estimated_depth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +185,19 @@ class _Attempt:
         return result
 
     def _carry_out(self, scene: Scene, plan: Plan) -> Ended:
-        if not self._approved():
+        doubts = doubts_about(
+            scene,
+            plan.task,
+            self._settings.least_confidence,
+            allow_estimated_depth=self._settings.allow_estimated_depth,
+        )
+        if not self._approved(doubts):
             if self._job.cancel.is_set():
                 return Ended(
                     Outcome(self._job.task_id, "cancelled", "none", "cancelled", "cancelled before it moved")
                 )
-            message = f"dry run: {len(plan.stages)} stages planned and shown, nothing moved"
+            why = f"not without approval ({'; '.join(doubts)})" if doubts else "dry run"
+            message = f"{why}: {len(plan.stages)} stages planned and shown, nothing moved"
             return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
         arm, gripper = self._runner.devices
         outcome = run_plan(
@@ -202,10 +212,12 @@ class _Attempt:
         )
         return Ended(replace(outcome, task_id=self._job.task_id))
 
-    def _approved(self) -> bool:
-        if not self._settings.dry_run or self._job.approved.is_set():
+    def _approved(self, doubts: Sequence[str]) -> bool:
+        """Whether the arm may move: at once when nothing speaks against it, else when a person says so."""
+        if not (self._settings.dry_run or doubts) or self._job.approved.is_set():
             return not self._job.cancel.is_set()
-        self._tell(TaskProgress.WAITING_FOR_APPROVAL, "the plan is shown; waiting for ~/approve")
+        why = f"; {'; '.join(doubts)}" if doubts else ""
+        self._tell(TaskProgress.WAITING_FOR_APPROVAL, f"the plan is shown; waiting for ~/approve{why}")
         deadline = time.monotonic() + self._settings.approval_timeout_s
         while time.monotonic() < deadline and not self._job.cancel.is_set():
             if self._job.approved.wait(POLL_S):

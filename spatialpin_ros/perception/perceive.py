@@ -23,6 +23,12 @@ from spatialpin_ros.perception.reconstruct import reconstruct
 from spatialpin_ros.perception.rgb.reconstruct import estimate_frame, scene_of_estimate
 from spatialpin_ros.perception.rgb.upright import find_upright, quarter_turns
 from spatialpin_ros.perception.self_filter import robot_mask
+from spatialpin_ros.perception.thinning import (
+    stride_for,
+    thinned_color,
+    thinned_frame,
+    thinned_intrinsics,
+)
 from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import Scene
 
@@ -94,10 +100,6 @@ class Perception:
         """Whether a colour image alone will do."""
         return self._modules.has("depth")
 
-    @property
-    def max_image_pixels(self) -> int:
-        return self._config.max_image_pixels
-
     def preload(self) -> tuple[str, ...]:
         """Load the configured modules now; return what is wrong with those that cannot be."""
         problems = []
@@ -122,6 +124,7 @@ class Perception:
             PerceptionError: as the geometric `reconstruct` does; never for a learned module.
         """
         notes: list[str] = []
+        frame = thinned_frame(frame, self._config.max_image_pixels)
         scene, several = self._seen(frame, robot)
         wanted = self._wanted(frame.color, names, notes)
         if wanted:
@@ -158,6 +161,7 @@ class Perception:
                 "depth: depth-anything/Depth-Anything-V2-Metric-Indoor-Small-hf"
             )
         notes: list[str] = []
+        view = _thinned(view, self._config.max_image_pixels)
         geometry = self._options if view.base_T_camera is not None else replace(self._options, workspace=None)
         options = replace(self._config.rgb, perception=geometry, base_T_camera=view.base_T_camera)
         frame = estimate_frame(view.color, view.intrinsics, self._modules, options, notes)
@@ -245,3 +249,11 @@ class Perception:
         except BackendError as error:
             notes.append(f"objects keep their geometric nouns: {error}")
             return scene
+
+
+def _thinned(view: ColorView, max_pixels: int) -> ColorView:
+    stride = stride_for((view.color.shape[0], view.color.shape[1]), max_pixels)
+    camera = view.intrinsics
+    if camera is not None and camera.height == view.color.shape[0] and camera.width == view.color.shape[1]:
+        camera = thinned_intrinsics(camera, stride)
+    return replace(view, color=thinned_color(view.color, stride), intrinsics=camera)

@@ -26,6 +26,12 @@ def start(node, *parameters):
         ("reasoner", "backend:=oracle", "expected one of"),
         ("planner", "robot:=r2d2", "no robot called 'r2d2'"),
         ("scene", "slop_s:=much", "slop_s must be a float"),
+        (
+            "scene",
+            "perception:=nonsense",
+            "no perception configuration called 'nonsense'; there is: geometric, learned",
+        ),
+        ("scene", "perception:=/no/such.yaml", "cannot read /no/such.yaml"),
     ],
 )
 def test_a_bad_parameter_ends_with_one_clear_line(node, parameter, said):

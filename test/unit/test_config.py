@@ -75,3 +75,14 @@ def test_pose_by_xyz_rpy_equals_looking_at(tmp_path: Path) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(yaml.safe_dump(document))
     assert np.allclose(CameraConfig.load(str(path)).base_T_camera.matrix, pose.matrix, atol=1e-9)
+
+
+def test_a_camera_may_lack_depth_but_not_colour(tmp_path: Path) -> None:
+    document = yaml.safe_load((share_directory() / "config" / "cameras" / "simulation.yaml").read_text())
+    path = tmp_path / "camera.yaml"
+    for topics, word in (({"depth": "/d"}, "expected color"), ({"color": "/c", "colour": "/c"}, "colour")):
+        path.write_text(yaml.safe_dump({**document, "topics": topics}))
+        with pytest.raises(InvalidValueError, match=word):
+            CameraConfig.load(str(path))
+    path.write_text(yaml.safe_dump({**document, "topics": {"color": "/c"}}))
+    assert CameraConfig.load(str(path)).topics == {"color": "/c"}

@@ -210,3 +210,16 @@ def test_velocity_scaling_slows_every_motion():
     arm = Arm()
     run(Job("t", task=stack_task()), Stages([AFTER]), arm, replace(SETTINGS, velocity_scaling=0.25))
     assert arm.durations == [pytest.approx(4.0)] * 7
+
+
+def test_estimated_depth_waits_for_approval_unless_allowed():
+    guessed = tuple(replace(scene, depth_source="estimated") for scene in (BEFORE, AFTER))
+    ended, told = run(Job("t", "stack them"), stages=Stages(guessed))
+    assert ended.outcome.status == "planned"
+    assert "estimated" in ended.outcome.message
+    assert any(item.state == TaskProgress.WAITING_FOR_APPROVAL and "estimated" in item.text for item in told)
+    allowed = replace(SETTINGS, allow_estimated_depth=True)
+    assert run(Job("t", "stack them"), Stages(guessed), settings=allowed)[0].outcome.status == "succeeded"
+    approved = Job("t", "stack them")
+    approved.approved.set()
+    assert run(approved, stages=Stages(guessed))[0].outcome.status == "succeeded"
