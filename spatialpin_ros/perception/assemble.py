@@ -16,6 +16,7 @@ from spatialpin_ros.geometry import Pose, TriangleMesh
 from spatialpin_ros.perception.appearance import color_word, representative_color
 from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.grid import TableGrid
+from spatialpin_ros.perception.leaning import settle_leaning
 from spatialpin_ros.perception.models import Solid
 from spatialpin_ros.perception.naming import Description, noun, unique_names
 from spatialpin_ros.perception.options import PerceptionOptions
@@ -102,7 +103,7 @@ def assemble(
             )
         )
     unexplained = grid.points(_thin(np.flatnonzero(leftover), options.max_unexplained))
-    return Scene(
+    scene = Scene(
         supports=(table,),
         objects=tuple(objects),
         base_T_camera=frame.base_T_camera,
@@ -111,6 +112,7 @@ def assemble(
         base_frame=frame.base_frame,
         unexplained=_to_base(unexplained, table.pose),
     )
+    return settle_leaning(scene)
 
 
 def _is_object(candidate: Candidate, supporter: int, options: PerceptionOptions) -> bool:
