@@ -34,6 +34,16 @@ _ENCODINGS = {
     "bgr8": _Encoding("u1", 3),
     "rgba8": _Encoding("u1", 4),
     "bgra8": _Encoding("u1", 4),
+    "rgb16": _Encoding("u2", 3),
+    "bgr16": _Encoding("u2", 3),
+    "yuv422": _Encoding("u1", 2),
+    "uyvy": _Encoding("u1", 2),
+    "yuv422_yuy2": _Encoding("u1", 2),
+    "yuyv": _Encoding("u1", 2),
+    "bayer_rggb8": _Encoding("u1", 1),
+    "bayer_bggr8": _Encoding("u1", 1),
+    "bayer_gbrg8": _Encoding("u1", 1),
+    "bayer_grbg8": _Encoding("u1", 1),
     "mono8": _Encoding("u1", 1),
     "8UC1": _Encoding("u1", 1),
     "8UC3": _Encoding("u1", 3),
@@ -47,6 +57,19 @@ _COLOR_ORDERS = {
     "bgr8": [2, 1, 0],
     "bgra8": [2, 1, 0],
     "8UC3": [2, 1, 0],
+    "rgb16": [0, 1, 2],
+    "bgr16": [2, 1, 0],
+}
+# OpenCV names a Bayer pattern by its second row, ROS by its first.
+_CONVERSIONS = {
+    "yuv422": cv2.COLOR_YUV2RGB_UYVY,
+    "uyvy": cv2.COLOR_YUV2RGB_UYVY,
+    "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2,
+    "yuyv": cv2.COLOR_YUV2RGB_YUY2,
+    "bayer_rggb8": cv2.COLOR_BayerBG2RGB,
+    "bayer_bggr8": cv2.COLOR_BayerRG2RGB,
+    "bayer_gbrg8": cv2.COLOR_BayerGR2RGB,
+    "bayer_grbg8": cv2.COLOR_BayerGB2RGB,
 }
 _DEPTHS = {"16UC1", "mono16", "32FC1"}
 
@@ -65,7 +88,7 @@ def camera_frame_from_msgs(
     A lens distortion is removed from both images, so that the frame is that of a pinhole camera.
 
     Args:
-        color: rgb8, bgr8, rgba8, bgra8, mono8, mono16 or 8UC3 (taken as bgr).
+        color: 8 or 16 bits of RGB or BGR, rgba8, bgra8, mono8, mono16, YUV 4:2:2, Bayer or 8UC3 (taken as bgr).
         depth: 16UC1 or mono16 [mm], or 32FC1 [m].
         info: K and, unless `rectified`, D are used.
         base_T_camera: pose of the optical frame in the base frame.
@@ -120,15 +143,26 @@ def color_view_from_msgs(
 def color_from_msg(message: Image) -> UInt8Array:
     """Return (H, W, 3) RGB; grey images are repeated in all three channels."""
     pixels = _pixels(message, "colour")
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
     order = _COLOR_ORDERS.get(message.encoding)
     if order is not None:
         return np.ascontiguousarray(pixels[..., order])
-    if message.encoding in ("mono8", "8UC1"):
+    if message.encoding in _CONVERSIONS:
+        return _converted(pixels, message.encoding)
+    if message.encoding in ("mono8", "8UC1", "mono16"):
         return np.repeat(pixels, 3, axis=2)
-    if message.encoding == "mono16":
-        return np.repeat((pixels >> 8).astype(np.uint8), 3, axis=2)
-    known = sorted([*_COLOR_ORDERS, "mono8", "mono16"])
+    known = sorted([*_COLOR_ORDERS, *_CONVERSIONS, "mono8", "mono16"])
     raise CameraFrameError(f"colour image: encoding '{message.encoding}' is not a colour; known are {known}")
+
+
+def _converted(pixels: npt.NDArray[Any], encoding: str) -> UInt8Array:
+    """(H, W, 3) RGB of a YUV 4:2:2 or Bayer image."""
+    height, width = pixels.shape[:2]
+    if width % 2 or (encoding.startswith("bayer") and height % 2):
+        raise CameraFrameError(f"colour image: {encoding} needs even sizes, got {width}x{height}")
+    source = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    return np.asarray(cv2.cvtColor(source, _CONVERSIONS[encoding]), dtype=np.uint8)
 
 
 def depth_from_msg(message: Image) -> Float32Array:

@@ -360,8 +360,8 @@ def test_calibration_of_nonsense_is_refused(number):
 
 def test_unknown_encodings_and_short_data_are_named():
     message = padded(make_frame().color, "rgb8")
-    message.encoding = "yuv422"
-    with pytest.raises(CameraFrameError, match="yuv422"):
+    message.encoding = "nv21"
+    with pytest.raises(CameraFrameError, match="nv21"):
         cv.color_from_msg(message)
     with pytest.raises(CameraFrameError, match="32FC1"):
         cv.depth_from_msg(padded(make_frame().color, "rgb8"))
@@ -531,3 +531,40 @@ def test_where_the_depth_came_from_goes_with_the_scene():
     assert cv.scene_from_msg(old).depth_source == "measured"
     with pytest.raises(InvalidValueError, match="guessed"):
         replace(scene, depth_source="guessed")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "flag"), [("yuv422", "UYVY"), ("uyvy", "UYVY"), ("yuv422_yuy2", "YUY2"), ("yuyv", "YUY2")]
+)
+def test_yuv_images_of_usb_cameras_become_rgb(encoding, flag):
+    cv2 = pytest.importorskip("cv2")
+    red = np.zeros((4, 6, 3), dtype=np.uint8)
+    red[...] = (200, 30, 30)
+    data = cv2.cvtColor(red, getattr(cv2, f"COLOR_RGB2YUV_{flag}"))
+    message = Image(height=4, width=6, encoding=encoding, step=12, data=data.tobytes())
+    assert np.abs(cv.color_from_msg(message).astype(int) - red).max() <= 4
+    message.width, message.step = 5, 10
+    with pytest.raises(CameraFrameError, match="even"):
+        cv.color_from_msg(message)
+
+
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_bayer_images_become_rgb(pattern):
+    color = {"r": 200, "g": 90, "b": 30}
+    tile = np.array(
+        [[color[pattern[0]], color[pattern[1]]], [color[pattern[2]], color[pattern[3]]]], dtype=np.uint8
+    )
+    raw = np.tile(tile, (4, 4))
+    message = Image(height=8, width=8, encoding=f"bayer_{pattern}8", step=8, data=raw.tobytes())
+    np.testing.assert_array_equal(
+        cv.color_from_msg(message)[2:-2, 2:-2], np.broadcast_to([200, 90, 30], (4, 4, 3))
+    )
+
+
+@pytest.mark.parametrize("encoding", ["rgb16", "bgr16"])
+def test_sixteen_bit_colours_keep_their_upper_half(encoding):
+    pixel = np.array([200, 90, 30], dtype="<u2") * 256 + 7
+    ordered = pixel if encoding == "rgb16" else pixel[::-1]
+    data = np.broadcast_to(ordered, (2, 3, 3)).astype("<u2")
+    message = Image(height=2, width=3, encoding=encoding, step=18, data=data.tobytes())
+    np.testing.assert_array_equal(cv.color_from_msg(message)[0, 0], [200, 90, 30])
