@@ -16,6 +16,7 @@ from spatialpin_ros.perception.solids import (
     box_distance,
     fit_lying_cylinder,
     fit_resting_cylinder,
+    fit_resting_sphere,
     fit_sphere,
     upright_cylinder_distance,
 )
@@ -33,6 +34,7 @@ _RESTING_ADVANTAGE = 1.03
 _RESTING_LENGTH = 1.15
 # A box fits its own points to well under the noise; what fits no better may be round.
 _BOX_DOUBT = 0.60
+_BALL_STRETCH, _BALL_ADVANTAGE = 2.5, 0.85
 _RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])
 
 
@@ -121,6 +123,9 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
     """
     points = thin(evidence.points.astype(np.float64), _FIT_POINTS)
     solid = _fit_prism(evidence, points, noise_m)
+    ball = _ball(solid, evidence, points, noise_m)
+    if ball is not None:
+        return ball
     resting = _resting(solid, evidence, points, noise_m)
     if resting is not None:
         return resting
@@ -200,7 +205,7 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     ):
         return None
     turned = found.yaw_rad - box.yaw_rad > np.pi / 4
-    error = float(np.minimum(box_distance(points, box.centre, box.size, box.yaw_rad), 0.01).mean())
+    error = _mean_distance(box, points)
     # A thing shorter than it is thick rarely lies on its round side: it is rather a rider, seen from above.
     short = float(box.size[1 if turned else 0]) < _RESTING_LENGTH * 2.0 * found.radius
     if found.residual_m > (_ROUND_ADVANTAGE if short else _RESTING_ADVANTAGE) * error:
@@ -211,6 +216,30 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     centre = found.centre + np.array([*(float(offset @ axis) * axis), 0.0])
     size = np.array([2.0 * found.radius, 2.0 * found.radius, float(box.size[1 if turned else 0])])
     return Solid("cylinder", centre, size, yaw, True, found.residual_m, box.seen)
+
+
+def _ball(prism: Solid, evidence: Evidence, points: FloatArray, noise_m: float) -> Solid | None:
+    """A ball that lies on the table, where it explains the points better than the prism around it; else None."""
+    extents = np.array([*prism.size[:2], evidence.top_m])
+    if prism.residual_m < _BOX_DOUBT * noise_m or extents.max() > _BALL_STRETCH * extents.min():
+        return None
+    found = fit_resting_sphere(points)
+    if abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m:
+        return None
+    if found.residual_m > _BALL_ADVANTAGE * _mean_distance(prism, points):
+        return None
+    return Solid("sphere", found.centre, np.full(3, 2.0 * found.radius), 0.0, False, found.residual_m, 1.0)
+
+
+def _mean_distance(prism: Solid, points: FloatArray) -> float:
+    """Mean capped distance of (N, 3) points to the surface of a prism [m]."""
+    if prism.shape == "cylinder":
+        distance = upright_cylinder_distance(
+            points, prism.centre, 0.5 * float(prism.size[0]), float(prism.size[2])
+        )
+    else:
+        distance = box_distance(points, prism.centre, prism.size, prism.yaw_rad)
+    return float(np.minimum(distance, 0.01).mean())
 
 
 def _rounder(solid: Solid, evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
 from spatialpin_ros.perception.grid import TableGrid
 from spatialpin_ros.perception.segmentation import linked_regions
+from spatialpin_ros.perception.solids import fit_resting_sphere
+from spatialpin_ros.perception.statistics import median
 
 # Pixels over which the slope is measured, and the share of an upright face's slope below which a pixel looks up.
 _REACH = 2
@@ -18,6 +21,8 @@ _LEVEL_SHARE = 0.45
 _SAME_LEVEL_M = 0.006
 _MIN_PIXELS = 24
 _MIN_SHARE = 0.04
+_BALL_SAMPLE = 250
+_SPREAD_M, _SURE_SPREAD_M, _SURE_NOISE = 0.0015, 0.0004, 1.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +65,16 @@ def level_pixels(height: Float32Array, labels: Int32Array, pixel_m: float, eleva
 
 
 def find_plateaus(
-    grid: TableGrid, height: Float32Array, labels: Int32Array, level: BoolArray
+    grid: TableGrid, height: Float32Array, labels: Int32Array, level: BoolArray, noise_m: float = 0.002
 ) -> tuple[Int32Array, list[Plateau]]:
     """Label the connected level patches of every region.
+
+    Args:
+        grid: the points.
+        height: (h, w) smoothed height above the table [m].
+        labels: (h, w) regions.
+        level: (h, w) pixels around which the surface is level.
+        noise_m: standard deviation of heights [m]; what spreads more is a slope or round.
 
     Returns:
         (h, w) plateau labels (0: none) and the plateaus that are large enough to be the top of something.
@@ -72,25 +84,41 @@ def find_plateaus(
     right &= labels[:, :-1] == labels[:, 1:]
     down &= labels[:-1] == labels[1:]
     count, patches = linked_regions(level, right, down)
-    areas = np.bincount(patches.ravel(), minlength=count + 1)
     region_areas = np.bincount(labels.ravel())
-    found = []
-    for label in np.flatnonzero(areas >= _MIN_PIXELS):
-        if label == 0:
+    depth = grid.camera.depth.ravel()
+    usual_depth = median(depth[level.ravel()]) if level.any() else 1.0
+    found: list[Plateau] = []
+    doubtful: list[Plateau] = []
+    for index in _members(patches, count):
+        region, label = int(labels.ravel()[index[0]]), int(patches.ravel()[index[0]])
+        if len(index) < _MIN_SHARE * region_areas[region]:
             continue
-        index = np.flatnonzero(patches.ravel() == label)
-        region = int(labels.ravel()[index[0]])
-        if areas[label] < _MIN_SHARE * region_areas[region]:
+        z = grid.z.ravel()[index]
+        # The smoothed image climbs slowly on slopes and round backs as well, but their heights spread more.
+        spread, noise = float(z.std()), noise_m * (float(depth[index].mean()) / usual_depth) ** 2
+        if spread > _SPREAD_M + noise:
             continue
         rows, columns = np.divmod(index, labels.shape[1])
-        level_m = float(np.median(grid.z.ravel()[index]))
+        level_m = median(z)
         xy = grid.on_plane(columns.astype(np.float64), rows.astype(np.float64), level_m).astype(np.float32)
         corners = cv2.boxPoints(cv2.minAreaRect(xy.reshape(-1, 1, 2)))
         centre = float(rows.mean()), float(columns.mean())
-        found.append(
-            Plateau(int(label), region, level_m, int(areas[label]), corners.astype(np.float64), centre)
-        )
-    return patches, found
+        plateau = Plateau(label, region, level_m, len(index), corners.astype(np.float64), centre)
+        (found if spread < _SURE_SPREAD_M + _SURE_NOISE * noise else doubtful).append(plateau)
+    # A doubtful level is believed where there is no other; it splits nothing.
+    sure = {plateau.region for plateau in found}
+    highest = {p.region: p for p in sorted(doubtful, key=lambda p: p.height_m) if p.region not in sure}
+    return patches, found + list(highest.values())
+
+
+def _members(patches: Int32Array, count: int) -> list[npt.NDArray[np.intp]]:
+    """Flat indices of the pixels of every patch that is large enough."""
+    index = np.flatnonzero(patches)
+    label = patches.ravel()[index]
+    order = np.argsort(label, kind="stable")
+    bounds = np.searchsorted(label[order], np.arange(1, count + 2))
+    large = np.flatnonzero(np.diff(bounds) >= _MIN_PIXELS)
+    return [index[order[bounds[k] : bounds[k + 1]]] for k in large]
 
 
 def split_regions(
@@ -126,6 +154,8 @@ def split_regions(
         if result is labels:
             result = labels.copy()
         index = np.flatnonzero(labels.ravel() == region)
+        if _is_ball(grid.points(index), margin_m):
+            continue
         owner = _nearest_top(grid.points(index), groups, margin_m)
         patch_owner = {p.label: k for k, group in enumerate(groups) for p in group}
         on_patch = patches.ravel()[index]
@@ -136,6 +166,15 @@ def split_regions(
         tops.update({int(name): _level(group) for name, group in zip(names, groups, strict=True)})
         count += len(groups) - 1
     return count, result, tops
+
+
+def _is_ball(points: Float32Array, margin_m: float) -> bool:
+    """Whether one sphere on the table explains (N, 3) points: patches of its back may look level in noise."""
+    few = points[:: max(1, len(points) // _BALL_SAMPLE)].astype(np.float64)
+    found = fit_resting_sphere(few)
+    return bool(
+        found.residual_m < 0.4 * margin_m and abs(2.0 * found.radius - few[:, 2].max()) < 2.0 * margin_m
+    )
 
 
 def _level(group: list[Plateau]) -> float:

@@ -20,6 +20,7 @@ from spatialpin_ros.perception.hidden import complete_hidden
 from spatialpin_ros.perception.merging import merge_under_riders
 from spatialpin_ros.perception.models import fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
+from spatialpin_ros.perception.parts import join_parts
 from spatialpin_ros.perception.plane import Plane, fit_plane, outline, table_pose
 from spatialpin_ros.perception.plateaus import find_plateaus, level_pixels, split_regions
 from spatialpin_ros.perception.segmentation import (
@@ -30,6 +31,7 @@ from spatialpin_ros.perception.segmentation import (
     segment,
 )
 from spatialpin_ros.perception.self_filter import robot_mask
+from spatialpin_ros.perception.statistics import quantile
 from spatialpin_ros.perception.support import find_supporters
 from spatialpin_ros.perception.timing import StepClock
 from spatialpin_ros.robot_body import RobotBody
@@ -38,6 +40,7 @@ from spatialpin_ros.scene import TABLE, Scene, SupportSurface
 _PLANE_SAMPLES = 5000
 _COLOR_REACH = 4
 _WINDOW_MARGIN_PX = 6
+_RISES_M = 0.008
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +184,7 @@ def find_regions(
     clock.note("segment")
     elevation_cos = float(np.hypot(*grid.table_T_camera.axes[:2, 2]))
     level = level_pixels(height, labels, grid.pixel_m, elevation_cos)
-    patches, plateaus = find_plateaus(grid, height, labels, level)
+    patches, plateaus = find_plateaus(grid, height, labels, level, noise_m)
     count, labels, tops = split_regions(grid, height, count, labels, patches, plateaus, 0.003 + 2.0 * noise_m)
     count, labels, tops = merge_under_riders(labels, height, grid.camera.color, count, tops, noise_m)
     clock.note("plateaus")
@@ -190,7 +193,7 @@ def find_regions(
     grown, source = grow_by_color(labels, grid.camera.color, doubtful, _COLOR_REACH)
     certain = ~doubtful & grid.valid & (grown > 0)
     sizes = np.bincount(grown[certain], minlength=count + 1)
-    heights = _tops(grid, grown, certain, count, tops)
+    heights = _tops(grid, grown, certain, count, tops, noise_m)
     crossed = np.bincount(grown[crossing], minlength=count + 1)
     over_border = frozenset(int(k) for k in np.flatnonzero(crossed > np.maximum(4, 0.01 * sizes)) if k > 0)
     clock.note("borders")
@@ -215,16 +218,21 @@ def _feet(labels: Int32Array, grid: TableGrid, height_m: float) -> BoolArray:
 
 
 def _tops(
-    grid: TableGrid, labels: Int32Array, certain: BoolArray, count: int, tops: dict[int, float]
+    grid: TableGrid,
+    labels: Int32Array,
+    certain: BoolArray,
+    count: int,
+    tops: dict[int, float],
+    noise_m: float,
 ) -> FloatArray:
-    """(count + 1,) height of the top of each label: its level patch, else its highest points [m]."""
+    """(count + 1,) height of the top of each label: its level patch, unless more stands above it [m]."""
     heights = np.zeros(count + 1)
-    for label in range(1, count + 1):
-        if label in tops:
-            heights[label] = tops[label]
+    rises = max(_RISES_M, 4.0 * noise_m)
+    for label, index in enumerate(pixels_by_label(labels, certain, count)):
+        if label == 0 or not len(index):
             continue
-        z = grid.z[certain & (labels == label)]
-        heights[label] = float(np.quantile(z, 0.97)) if len(z) else 0.0
+        high = quantile(grid.z.ravel()[index], 0.97)
+        heights[label] = tops[label] if high < tops.get(label, -np.inf) + rises else high
     return heights
 
 
@@ -233,7 +241,7 @@ def fit_regions(
 ) -> list[Candidate]:
     """Fit a primitive to every region that can be an object; add the pixels of the others to the leftovers."""
     borders = find_borders(regions.labels, regions.depth, regions.height)
-    by_label = _pixels_by_label(regions)
+    by_label = pixels_by_label(regions.labels, regions.certain, regions.count)
     clock.note("evidence")
     step = max(options.depth_step_m, 2.5 * grid.pixel_m) + 3.0 * noise_m
     found = []
@@ -245,14 +253,15 @@ def fit_regions(
         evidence: Evidence = gather(grid, label, index, borders, regions.tops, step, noise_m)
         solid = fit_solid(evidence, noise_m, options.prism_residual_m)
         found.append(Candidate(label, evidence, solid, regions.labels == label))
+    found = join_parts(found, grid.camera.color, noise_m)
     clock.note("fit")
     return found
 
 
-def _pixels_by_label(regions: Regions) -> list[npt.NDArray[np.intp]]:
-    """Flat indices of the certain pixels of every label, entry 0 for the background."""
-    index = np.flatnonzero(regions.certain)
-    label = regions.labels.ravel()[index]
+def pixels_by_label(labels: Int32Array, certain: BoolArray, count: int) -> list[npt.NDArray[np.intp]]:
+    """Flat indices of the certain pixels of every label 0..count."""
+    index = np.flatnonzero(certain)
+    label = labels.ravel()[index]
     order = np.argsort(label, kind="stable")
-    bounds = np.searchsorted(label[order], np.arange(regions.count + 2))
-    return [index[order[bounds[k] : bounds[k + 1]]] for k in range(regions.count + 1)]
+    bounds = np.searchsorted(label[order], np.arange(count + 2))
+    return [index[order[bounds[k] : bounds[k + 1]]] for k in range(count + 1)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.perception.statistics import quantile
 
 _ANGLES_RAD = np.deg2rad(np.arange(0.0, 180.0, 6.0))
 _FINE_RAD = np.deg2rad(np.arange(-6.0, 6.01, 1.0))
@@ -51,6 +52,28 @@ def fit_sphere(points: FloatArray) -> Sphere:
         error = np.abs(np.linalg.norm(local - centre, axis=1) - radius)
         chosen = local[error <= np.quantile(error, 0.75)]
     return Sphere(centre + origin, radius, float(np.median(error)))
+
+
+def fit_resting_sphere(points: FloatArray) -> Sphere:
+    """Fit a sphere that touches the table, z = 0, to (N, 3) points; the residual is the mean capped distance.
+
+    Its centre is as high as its radius: Gauss-Newton steps on x^2 + y^2 + z^2 = 2 x x0 + 2 y y0 + 2 z r.
+    """
+    centre = points[:, :2].mean(axis=0)
+    chosen = np.ones(len(points), dtype=np.bool_)
+    radius, distance = 0.0, np.zeros(len(points))
+    for step in range(_RESTING_STEPS):
+        local = points - np.array([*centre, 0.0])
+        design = 2.0 * local[chosen]
+        square = (local[chosen] ** 2).sum(axis=1)
+        solution = np.linalg.solve(design.T @ design + 1e-12 * np.eye(3), design.T @ square)
+        centre, radius = centre + solution[:2], abs(float(solution[2]))
+        offset = points - np.array([*centre, radius])
+        distance = np.abs(np.sqrt(np.einsum("ij,ij->i", offset, offset)) - radius)
+        if step >= _RESTING_STEPS - 1 - _TRIMS:
+            chosen = distance <= quantile(distance, 0.85)
+    cost = float(np.minimum(distance, _CAP_M).mean())
+    return Sphere(np.array([*centre, radius]), radius, cost)
 
 
 def fit_lying_cylinder(points: FloatArray) -> LyingCylinder:
