@@ -19,12 +19,13 @@ from sensor_msgs.msg import CameraInfo, Image
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.conversions import seconds
 from spatialpin_ros.errors import CameraFrameError
-from spatialpin_ros.nodes.qos import matching
+from spatialpin_ros.nodes.qos import SENSOR, matching
 from spatialpin_ros.nodes.support import now_s
 from spatialpin_ros.nodes.synchronizer import ApproximateSynchronizer
 
 CLOCKS_DISAGREE_S = 5.0
 WATCH_PERIOD_S = 0.1
+FIRST_RENEWAL_S = 1.0
 KINDS: dict[str, Any] = {"color": Image, "depth": Image, "camera_info": CameraInfo}
 
 
@@ -79,7 +80,8 @@ class FrameSource:
         self._sync = ApproximateSynchronizer(len(self._keys), slop_s, self._receive) if several else None
         self._received = dict.fromkeys(self._keys, 0)
         self._newest: dict[str, Any] = {}
-        self._subscriptions: list[Any] = []
+        self._subscriptions: dict[str, Any] = {}
+        self._renewal_s, self._renewed_s = FIRST_RENEWAL_S, 0.0
         self._offers: list[QoSProfile] = []
         self._waiting: list[_Waiting] = []
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -94,11 +96,19 @@ class FrameSource:
         if self._subscriptions:
             return
         self._offers = self._offered()
-        for index, (key, qos) in enumerate(zip(self._keys, self._offers, strict=True)):
-            subscription = self._node.create_subscription(
-                KINDS[key], self._topics[key], self._adder(index), qos, callback_group=self._group
-            )
-            self._subscriptions.append(subscription)
+        for key in self._keys:
+            self._subscribe(key)
+        self._renewal_s, self._renewed_s = FIRST_RENEWAL_S, time.monotonic()
+
+    def _subscribe(self, key: str) -> None:
+        index = self._keys.index(key)
+        self._subscriptions[key] = self._node.create_subscription(
+            KINDS[key],
+            self._topics[key],
+            self._adder(index),
+            self._offers[index],
+            callback_group=self._group,
+        )
 
     def _offered(self) -> list[QoSProfile]:
         return [matching(self._node, self._topics[key]) for key in self._keys]
@@ -118,7 +128,7 @@ class FrameSource:
         return add
 
     def _close(self) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 
@@ -129,6 +139,7 @@ class FrameSource:
             CameraFrameError: when none comes in time; says which topic is silent.
         """
         future: Future[Any] = Future(executor=self._node.executor)
+        self._renewal_s, self._renewed_s = FIRST_RENEWAL_S, time.monotonic()
         if not self._waiting:
             # What came before is too old, and must not hide that a topic is silent now.
             self._forget()
@@ -173,10 +184,23 @@ class FrameSource:
             # The camera was discovered, or replaced, since the subscriptions were made.
             self._close()
             self._open()
+        self._renew_silent()
         if not self._waiting:
             self._watchdog.cancel()
             if not self._always:
                 self._close()
+
+    def _renew_silent(self) -> None:
+        """Subscribe anew to what is silent while other topics speak: a new reader of large messages may stall."""
+        if not self._waiting or time.monotonic() - self._renewed_s < self._renewal_s:
+            return
+        self._renewed_s, self._renewal_s = time.monotonic(), 2.0 * self._renewal_s
+        silent = [key for key in self._keys if not self._received[key]]
+        if len(silent) == len(self._keys):
+            return
+        for key in silent:
+            self._node.destroy_subscription(self._subscriptions[key])
+            self._subscribe(key)
 
     def _serve_color_alone(self) -> None:
         """Give the newest colour image to those who have waited long enough for a complete frame."""
@@ -191,8 +215,27 @@ class FrameSource:
     def _silence(self) -> str:
         silent = [self._topics[key] for key, count in self._received.items() if not count]
         if silent:
-            return f"no frame came in time: nothing arrived on {', '.join(silent)}; is the camera running?"
+            said = f"nothing arrived on {', '.join(silent)}; is the camera running?"
+        else:
+            said = (
+                f"messages arrived ({self._received}), but none belonged together and was newer than the request; "
+                f"their stamps must differ by at most slop_s = {self._slop_s} s"
+            )
+        return f"no frame came in time: {said}{self._lossy()}"
+
+    def _lossy(self) -> str:
+        """A hint where a best effort publisher is there, but few of its messages are."""
+        most = max(self._received.values())
+        lossy = [
+            self._topics[key]
+            for key, offer in zip(self._keys, self._offers, strict=False)
+            if offer is SENSOR
+            and self._node.count_publishers(self._topics[key])
+            and self._received[key] < 0.5 * max(most, 1)
+        ]
+        if not lossy:
+            return ""
         return (
-            f"no frame came in time: messages arrived ({self._received}), but none belonged together and was newer "
-            f"than the request; their stamps must differ by at most slop_s = {self._slop_s} s"
+            f" {', '.join(lossy)} is published best effort, which loses large images: let the driver publish "
+            "reliably, or raise net.core.rmem_max"
         )
