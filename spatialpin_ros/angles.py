@@ -11,13 +11,14 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.errors import ReasoningError
 from spatialpin_ros.geometry import OrientedBox
 from spatialpin_ros.relations import UP, ReferenceFrame
-from spatialpin_ros.scene import Scene, SceneObject
+from spatialpin_ros.scene import Scene, SceneObject, Shape
 
 LONG_RATIO = 1.12
 ALIKE_SHARE = 0.15
 PARALLEL_RAD = float(np.deg2rad(10.0))
 LEVEL_RAD = float(np.deg2rad(30.0))
 UPRIGHT_RAD = float(np.deg2rad(60.0))
+LEANING_RAD = float(np.deg2rad(10.0))
 
 
 class UndefinedAngleError(ReasoningError):
@@ -52,9 +53,20 @@ def elevation(item: SceneObject, scene: Scene) -> float:
 
 
 def tilt(item: SceneObject, scene: Scene) -> float:
-    """Angle between the table's normal and the box axis nearest to it: 0 when a side lies flat on the table."""
-    alignment = float(np.abs(scene.table.pose.axes[:, 2] @ item.box.pose.axes).max())
-    return float(np.arccos(min(1.0, alignment)))
+    """Angle by which an object leans on the table: 0 when a side lies flat on it, or a cylinder lies or stands."""
+    return lean(item.shape, OrientedBox(scene.table.pose.inverse() @ item.box.pose, item.size))
+
+
+def rests_flat(item: SceneObject) -> bool:
+    """Whether a side lies level, to 10 degrees (gravity); of a cylinder, whether it stands or lies."""
+    return lean(item.shape, item.box) < LEANING_RAD
+
+
+def lean(shape: Shape, box: OrientedBox) -> float:
+    """Angle by which a box leans from the nearest pose on a side, a cylinder from standing or lying [rad]."""
+    up = np.abs(box.pose.axes[2])
+    nearest = max(float(up[2]), float(np.hypot(up[0], up[1]))) if shape == "cylinder" else float(up.max())
+    return 0.0 if shape == "sphere" else float(np.arccos(min(1.0, nearest)))
 
 
 def axis_angle(a: SceneObject, b: SceneObject) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialpin_ros.angles import UndefinedAngleError, turn_between
+from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.matching import MatchOptions, match_objects
 from spatialpin_ros.relations import centre_distance
 from spatialpin_ros.scene import Scene, SceneObject
@@ -89,11 +90,18 @@ class SceneHistory:
 
     def __init__(self, most: int = 16) -> None:
         self._scenes: deque[Scene] = deque(maxlen=most)
+        self._images: deque[CameraFrame | None] = deque(maxlen=most)
 
-    def remember(self, scene: Scene) -> None:
-        """Keep a scene, unless nothing changed since the newest one."""
+    def remember(self, scene: Scene, image: CameraFrame | None = None) -> None:
+        """Keep a scene and the image that it came from, unless nothing changed since the newest one."""
         if not self._scenes or compare(self._scenes[-1], scene):
             self._scenes.append(scene)
+            self._images.append(image)
+
+    def image_of(self, scene: Scene | None) -> CameraFrame | None:
+        """The image that was kept with a remembered scene."""
+        pairs = zip(self._scenes, self._images, strict=True)
+        return next((image for kept, image in pairs if kept is scene), None)
 
     def before(self, scene: Scene) -> Scene | None:
         """The newest remembered scene that differs, else the oldest; None when nothing is remembered."""

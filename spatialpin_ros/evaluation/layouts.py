@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from spatialpin_ros.angles import LEANING_RAD, lean
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.obb import obb_distance
@@ -29,6 +30,8 @@ class LayoutOptions:
         gap_m: least gap between two objects [m].
         like_share: share of layouts in which two objects have one colour and kind.
         stack_share: share of layouts in which one object stands on another.
+        lean_share: share of layouts in which a box or cylinder lies over the edge of a block, its foot on the table.
+        lean_deg: inclination of its long axis.
     """
 
     count: tuple[int, int] = (4, 8)
@@ -37,10 +40,12 @@ class LayoutOptions:
     gap_m: float = 0.02
     like_share: float = 0.25
     stack_share: float = 0.3
+    lean_share: float = 0.35
+    lean_deg: tuple[float, float] = (18.0, 65.0)
 
 
 def draw_layout(seed: int, options: LayoutOptions | None = None) -> tuple[ObjectSpec, ...]:
-    """Draw cubes, boxes on any of their faces, and cylinders that stand or lie, apart from each other."""
+    """Draw cubes, boxes on any of their faces, cylinders that stand or lie, and what leans, apart from each other."""
     options = options or LayoutOptions()
     rng = np.random.default_rng([seed, 11])
     count = int(rng.integers(options.count[0], options.count[1] + 1))
@@ -49,6 +54,8 @@ def draw_layout(seed: int, options: LayoutOptions | None = None) -> tuple[Object
     used: set[tuple[str, str]] = set()
     if rng.random() < options.stack_share:
         specs += _stack(rng, options, used)
+    if rng.random() < options.lean_share:
+        specs += _lean(rng, specs, options, used)
     while len(specs) < count:
         spec = _place(_draw(rng, len(specs), used), specs, rng, options, heading)
         if spec is None:
@@ -63,7 +70,7 @@ def draw_layout(seed: int, options: LayoutOptions | None = None) -> tuple[Object
 def change_layout(
     specs: Sequence[ObjectSpec], seed: int, options: LayoutOptions | None = None
 ) -> tuple[ObjectSpec, ...]:
-    """Move, turn, take away and add objects; those that carry something stay where they are.
+    """Move, turn, take away and add objects; those that carry something, lean or hold up stay where they are.
 
     Args:
         specs: the objects where they came to rest.
@@ -72,7 +79,9 @@ def change_layout(
     options = options or LayoutOptions()
     rng = np.random.default_rng([seed, 13])
     used: set[tuple[str, str]] = {(spec.color, spec.kind) for spec in specs}
-    free = [spec for spec in specs if not any(_on(other, spec) for other in specs)]
+    held = {spec.id for spec in specs if _leans(spec)}
+    held |= {spec.id for spec in specs for other in specs if other.id in held and _touches(spec, other)}
+    free = [spec for spec in specs if spec.id not in held and not any(_on(other, spec) for other in specs)]
     order = [free[i] for i in rng.permutation(len(free))]
     gone = order[:1] if rng.random() < 0.6 and len(specs) > 3 else []
     now = {spec.id: spec for spec in specs if spec not in gone}
@@ -168,8 +177,50 @@ def _stack(rng: np.random.Generator, options: LayoutOptions, used: set[tuple[str
     return [base, rider]
 
 
+def _lean(
+    rng: np.random.Generator, others: Sequence[ObjectSpec], options: LayoutOptions, used: set[tuple[str, str]]
+) -> list[ObjectSpec]:
+    """A block, and a box or cylinder that lies over its edge; nothing when no place is free."""
+    free = [color for color in PALETTE if not {(color, "box"), (color, "cylinder")} & used]
+    colors = [str(color) for color in rng.choice(free, 2, replace=False)]
+    angle, kind = (
+        float(np.deg2rad(rng.uniform(*options.lean_deg))),
+        str(rng.choice(["box", "cylinder"], p=[0.6, 0.4])),
+    )
+    length, thick = rng.uniform(0.085, 0.12), rng.uniform(0.024, 0.036)
+    # The edge is beyond the middle, so that the thing rests on it and on its foot.
+    reach = length * rng.uniform(0.62, 0.90)
+    height = reach * np.sin(angle)
+    size = np.array([thick, thick if kind == "cylinder" else rng.uniform(0.034, 0.05), length])
+    block = _spec(len(others), "box", colors[0], np.array([*rng.uniform((0.05, 0.07), (0.08, 0.10)), height]))
+    leaner = _spec(len(others) + 1, kind, colors[1], size)
+    over = np.array([np.sin(angle), 0.0, np.cos(angle)]) * (0.5 * thick + 3e-4)
+    middle = (
+        np.array([height / np.tan(angle) - 0.5 * length * np.cos(angle), 0.0, 0.5 * length * np.sin(angle)])
+        + over
+    )
+    for _ in range(_TRIES):
+        xy = np.array([rng.uniform(*options.x_m), rng.uniform(*options.y_m)])
+        place = Pose.from_yaw((*xy, 0.0), float(rng.uniform(-np.pi, np.pi)))
+        base = block.at(place @ Pose(np.array([-0.5 * block.size[0], 0.0, 0.5 * height + 2e-4])))
+        tilt = Rotation.from_euler("y", angle - np.pi / 2.0)
+        pair = [base, leaner.at(place @ Pose(middle, tilt.as_quat()))]
+        if all(_clear(spec, others, options.gap_m) for spec in pair):
+            used.update({(colors[0], "box"), (colors[1], kind)})
+            return pair
+    return []
+
+
 def _on(upper: ObjectSpec, lower: ObjectSpec) -> bool:
     return upper.id != lower.id and stands_on(upper.box, lower.box)
+
+
+def _leans(spec: ObjectSpec) -> bool:
+    return lean("cylinder" if spec.kind == "cylinder" else "box", spec.box) > LEANING_RAD
+
+
+def _touches(one: ObjectSpec, other: ObjectSpec) -> bool:
+    return obb_distance(one.box, other.box) < 0.005
 
 
 def stands_on(upper: OrientedBox, lower: OrientedBox) -> bool:

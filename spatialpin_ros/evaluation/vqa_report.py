@@ -25,6 +25,8 @@ from spatialpin_ros.spatial_qa.question import BANDS, SMALLEST, TASK_NAMES, TASK
 _DEFINITIONS = {program.name: program for program in PROGRAMS}
 _SHOWN_MISSES = 200
 _SHOWN_PAIRS = 6
+TOP_DOWN_DEG = 60.0
+VIEWS = ("horizontal", "top-down")
 
 
 def summaries(scored: Sequence[Scored]) -> dict[str, Summary]:
@@ -39,6 +41,48 @@ def latency(scored: Sequence[Scored]) -> dict[str, float]:
     return {"median_s": float(np.median(seconds)), "p95_s": float(np.quantile(seconds, 0.95))}
 
 
+def by_view(outcome: Outcome) -> dict[str, list[Scored]]:
+    """Answers by how the camera looked at what was asked about, with the limit that the coarse turn uses."""
+    pairs = {item.pair.seed: item.pair for item in outcome.pairs}
+    groups: dict[str, list[Scored]] = {name: [] for name in VIEWS}
+    for item in outcome.scored:
+        pair = pairs[item.question.seed]
+        look = pair.after if item.question.task == "IrSD" else pair.before
+        down = float(np.degrees(np.arcsin(np.clip(-look.frame.base_T_camera.axes[2, 2], -1.0, 1.0))))
+        groups[VIEWS[1] if down > TOP_DOWN_DEG else VIEWS[0]].append(item)
+    return {name: items for name, items in groups.items() if items}
+
+
+def markdown(outcome: Outcome, facts: Mapping[str, Any]) -> str:
+    """The figures as a Markdown table: share, 95% interval by scene, and what the best constant guess gets."""
+    found = summaries(outcome.scored)
+    rows = [["% of answers", *found], ["---", *("---:" for _ in found)]]
+    for name, guess, shares in _measures(found):
+        rows.append([name.strip(), *(_marked(each, guess) for each in shares)])
+    rows.append(["questions", *(f"{s.qualitative.count} + {s.numbers.count}" for s in found.values())])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    times = latency(outcome.scored)
+    told = f"Median time of an answer {times['median_s'] * 1e3:.2f} ms. `{facts['command']}`; {facts['machine_line']}."
+    return "\n".join([*lines, "", told, ""])
+
+
+def _marked(share: Share, guess: bool) -> str:
+    if not share.count:
+        return "-"
+    text = f"{share.value * 100:.1f} ({share.low * 100:.0f} to {share.high * 100:.0f})"
+    return f"{text}; guess {share.guess * 100:.0f}" if guess else text
+
+
+def _measures(found: Mapping[str, Summary]) -> list[tuple[str, bool, list[Share]]]:
+    """Name, whether a constant guess stands beside it, and the shares by task, of each measure."""
+    measures: list[tuple[str, bool, list[Share]]] = [
+        ("qualitative", True, [summary.qualitative for summary in found.values()]),
+        ("  yes for no", False, [summary.false_positives for summary in found.values()]),
+        ("gives a number", False, [summary.numbers for summary in found.values()]),
+    ]
+    return measures + [(f"  {band}", True, [s.bands[band] for s in found.values()]) for band in BANDS]
+
+
 def table(outcome: Outcome, title: str) -> Table:
     """The figures of each task, with 95% intervals and the best constant guess."""
     found = summaries(outcome.scored)
@@ -46,13 +90,7 @@ def table(outcome: Outcome, title: str) -> Table:
     shown.add_column("% of answers")
     for task in found:
         shown.add_column(task, justify="right")
-    measures: list[tuple[str, bool, list[Share]]] = [
-        ("qualitative", True, [summary.qualitative for summary in found.values()]),
-        ("  yes for no", False, [summary.false_positives for summary in found.values()]),
-        ("gives a number", False, [summary.numbers for summary in found.values()]),
-    ]
-    measures += [(f"  {band}", True, [summary.bands[band] for summary in found.values()]) for band in BANDS]
-    for name, guess, shares in measures:
+    for name, guess, shares in _measures(found):
         shown.add_row(name, *(_cell(share, guess) for share in shares))
     shown.add_row("questions", *(f"{s.qualitative.count} + {s.numbers.count}" for s in found.values()))
     return shown
@@ -72,6 +110,7 @@ def document(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
         "tolerances": {"bands": BANDS, "always_right_within": SMALLEST},
         "latency": latency(outcome.scored),
         "tasks": {task: summary.to_dict() for task, summary in summaries(outcome.scored).items()},
+        "views": {name: summarise(items).to_dict() for name, items in by_view(outcome).items()},
         "programs": {
             name: {
                 "task": task,
@@ -86,10 +125,11 @@ def document(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> Path:
-    """Write result.json, looks.jpg and index.html into a folder and return the page's path."""
+    """Write result.json, table.md, looks.jpg and index.html into a folder and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     result = _finite(document(outcome, facts))
     (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    (folder / "table.md").write_text(markdown(outcome, facts))
     sheet = contact_sheet([item.pair for item in outcome.pairs[:_SHOWN_PAIRS]])
     cv2.imwrite(str(folder / "looks.jpg"), sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     environment = Environment(
@@ -106,6 +146,7 @@ def write(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> Path:
         bands=list(BANDS),
         smallest=SMALLEST,
         latency=latency(outcome.scored),
+        views={name: summarise(items) for name, items in by_view(outcome).items()},
         rows=[_row(task, name, items) for (task, name), items in programs(outcome.scored).items()],
         misses=[_miss(item) for item in outcome.scored if not hit(item)][:_SHOWN_MISSES],
         missed=sum(not hit(item) for item in outcome.scored),

@@ -85,8 +85,9 @@ class ReasonerNode(Node):
     async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:
         def run_job() -> Result:
             scene = self._scene.get()
-            result = job(scene, self._photos.of(scene) if self._photos is not None else None)
-            self._history.remember(scene)
+            photo = self._photos.of(scene) if self._photos is not None else None
+            result = job(scene, photo)
+            self._history.remember(scene, photo)
             return result
 
         return await self._worker.run(run_job)
@@ -124,7 +125,10 @@ class ReasonerNode(Node):
 
     async def _ask(self, request: Any, response: Any) -> Any:
         def job(scene: Scene, photo: CameraFrame | None) -> Answer:
-            return self._backend.answer(scene, request.question, photo, self._history.before(scene))
+            before = self._history.before(scene)
+            return self._backend.answer(
+                scene, request.question, photo, before, self._history.image_of(before)
+            )
 
         try:
             answer = await self._with_scene(job)

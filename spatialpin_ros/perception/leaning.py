@@ -30,12 +30,12 @@ _MIN_SLANTED = 0.15
 _MIN_MISFIT, _MIN_MISFIT_M = 1.2, 0.0008
 _ADVANTAGE = 0.7
 _MIN_LEAN_RAD = np.deg2rad(8.0)
-_ROUND_ADVANTAGE = 0.9
+_ROUND_ADVANTAGE, _FLAT_ROUND_ADVANTAGE = 0.9, 0.75
 _MIN_POINTS = 60
 _QUICK_NORMALS, _QUICK_NEIGHBOURS = 48, 28
 _TOUCH_M = 0.012
 _HELD_M = 0.012
-_FLAT_COS, _MIN_FLAT = np.cos(np.deg2rad(15.0)), 0.5
+_FLAT_COS, _MIN_FLAT, _PLAINLY_FLAT = np.cos(np.deg2rad(15.0)), 0.5, 0.65
 _SPARSE = 4
 _FOOT_M = 0.015
 _MOST_M = 0.4
@@ -110,13 +110,19 @@ def _leaning(group: tuple[SceneObject, ...], table: Pose, eye: FloatArray) -> _L
 
 
 def _best_fit(seen: Seen) -> Tilted | None:
-    """The tilted cylinder, or the tilted box, where the seen surface has flat sides along its axes."""
+    """A tilted box, where the seen surface has flat sides along its axes, or a tilted cylinder; None for neither."""
     box = fit_tilted_box(seen)
     cylinder = fit_tilted_cylinder(seen, box)
-    if cylinder is not None and cylinder.error_m < _ROUND_ADVANTAGE * box.error_m:
-        return cylinder
     along = np.abs(seen.normals @ box.box.pose.axes).max(axis=1)
-    return box if np.mean(along > _FLAT_COS) > _MIN_FLAT else None
+    flat = float(np.mean(along > _FLAT_COS))
+    if cylinder is None:
+        return box if flat > _MIN_FLAT else None
+    advantage = (
+        _FLAT_ROUND_ADVANTAGE if flat > _PLAINLY_FLAT else _ROUND_ADVANTAGE if flat > _MIN_FLAT else 1.0
+    )
+    if cylinder.error_m < advantage * box.error_m:
+        return cylinder
+    return box if flat > _MIN_FLAT else None
 
 
 def _lean(found: Tilted) -> float:

@@ -26,6 +26,7 @@ _ALIGNED = 8.0
 _SCALE_M = 0.002
 _TRUST_SIZE = 0.2
 _LEAST_M = 0.006
+_WIDEST = 1.4
 # The outermost pixels of a region are left out of its points.
 _EDGE_M = 0.0015
 _ON_TABLE_M = 0.004
@@ -119,7 +120,10 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
     radius = float(np.sqrt(max(solved[2] + solved[:2] @ solved[:2], 1e-6)))
     along = seen.points @ axis
     low, high = np.quantile(along, (0.005, 0.995)) + np.array([-_EDGE_M, _EDGE_M])
-    if radius > 0.15 or high - low < _LEAST_M:
+    across = seen.points - np.outer(along, axis)
+    width = 2.0 * float(np.quantile(np.linalg.norm(across - np.median(across, axis=0), axis=1), 0.98))
+    # Of a cylinder nearly the whole width is seen; a slight bend of a flat side would be a huge one.
+    if 2.0 * radius > _WIDEST * width or high - low < _LEAST_M:
         return None
     middle = turn.inv().apply([*solved[:2], 0.0])
     centre = middle + (0.5 * (low + high) - middle @ axis) * axis

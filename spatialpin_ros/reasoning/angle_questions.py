@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spatialpin_ros.angles import (
+    LEANING_RAD,
     PARALLEL_RAD,
     axis_angle,
     axis_heading,
@@ -23,8 +24,6 @@ from spatialpin_ros.reasoning.asking import Asked, call, degrees, yes_no
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.relations import ReferenceFrame
 from spatialpin_ros.scene import Scene
-
-TILTED_RAD = float(np.deg2rad(10.0))
 
 
 def answer(scene: Scene, text: str, frame: ReferenceFrame | None = None) -> Answer | None:
@@ -130,7 +129,7 @@ class _Angles(Asked):
         said = f"the {item.name} is {{}}tilted against the table ({degrees(angle)})"
         program = f"{call('tilt', item.id)} > 10 degrees"
         return yes_no(
-            angle > TILTED_RAD, said.format(""), said.format("not "), (item.id,), program, "gravity"
+            angle > LEANING_RAD, said.format(""), said.format("not "), (item.id,), program, "gravity"
         )
 
     def steeper(self, a: str, b: str) -> Answer:

@@ -8,13 +8,22 @@ from typing import Literal
 
 import numpy as np
 
+from spatialpin_ros.angles import rests_flat
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.obb import obb_overlap
 from spatialpin_ros.reasoning.abilities import Abilities
 from spatialpin_ros.reasoning.areas import free_places
 from spatialpin_ros.reasoning.polygons import UPRIGHT_RAD, area, depth_inside, footprint, intersect
-from spatialpin_ros.relations import all_carried_by, height, horizontal_sides, vertical_axis, volume
+from spatialpin_ros.relations import (
+    CONTACT_TOLERANCE_M,
+    all_carried_by,
+    height,
+    horizontal_sides,
+    surface_gap,
+    vertical_axis,
+    volume,
+)
 from spatialpin_ros.scene import Scene, SceneObject
 from spatialpin_ros.task import Task, TaskStep
 
@@ -106,6 +115,12 @@ def can_grasp(scene: Scene, item: SceneObject, abilities: Abilities) -> Verdict:
     if carried:
         names = " and ".join(f"the {other.name}" for other in carried)
         return Verdict("carries_something", f"the {item.name} carries {names}")
+    if not rests_flat(item):
+        return Verdict(
+            "tilted", f"the {item.name} leans: a hand from above cannot take it, and it would slip"
+        )
+    if leaner := leaning_on(scene, item):
+        return Verdict("carries_something", f"the {leaner.name} leans against the {item.name} and would fall")
     axes = grasp_axes(item)
     if axes[0][1] > abilities.graspable_width_m:
         return Verdict(
@@ -125,6 +140,12 @@ def can_grasp(scene: Scene, item: SceneObject, abilities: Abilities) -> Verdict:
             "crowded", f"the fingers do not fit beside the {item.name}: the {blockers[0]} is in the way"
         )
     return YES
+
+
+def leaning_on(scene: Scene, item: SceneObject) -> SceneObject | None:
+    """An object that leans against this one, if any."""
+    others = (other for other in scene.objects if other.id != item.id and not rests_flat(other))
+    return next((other for other in others if surface_gap(other, item) < CONTACT_TOLERANCE_M), None)
 
 
 def _finger_blocker(

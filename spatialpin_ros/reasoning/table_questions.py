@@ -6,17 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import numpy as np
-
-from spatialpin_ros.angles import tilt
+from spatialpin_ros.angles import LEANING_RAD, tilt
 from spatialpin_ros.errors import UnknownNameError
 from spatialpin_ros.reasoning import words
 from spatialpin_ros.reasoning.asking import Asked, call, cm, degrees, ids, yes_no
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.relations import CONTACT_TOLERANCE_M, MEASURES, ReferenceFrame, surface_gap
 from spatialpin_ros.scene import Scene
-
-LEANING_RAD = float(np.deg2rad(10.0))
 
 
 def answer(scene: Scene, text: str, frame: ReferenceFrame | None = None) -> Answer | None:

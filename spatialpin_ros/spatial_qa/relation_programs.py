@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
 
+from spatialpin_ros.angles import rests_flat
 from spatialpin_ros.relations import (
     Direction,
     centre_distance,
@@ -57,11 +58,16 @@ def direction(name: Direction) -> Drafts:
     return drafts
 
 
+def _measurable(measure: Measure, objects: Sequence[SceneObject]) -> Iterator[SceneObject]:
+    """Objects that have the measure: of what leans, no side is its height or width."""
+    return (item for item in objects if measure is volume or rests_flat(item))
+
+
 def compared(measure: Measure, sign: int, ratio: float) -> Drafts:
     """One measure of two objects, that differ by a ratio or more."""
 
     def drafts(subject: Subject) -> Iterator[Draft]:
-        for a, b in permutations(subject.objects, 2):
+        for a, b in permutations(_measurable(measure, subject.objects), 2):
             first, second = measure(a), measure(b)
             if max(first, second) > ratio * min(first, second):
                 yield Draft(_ids(a, b), _named(a, b), float(sign * (first - second) > 0.0))
@@ -125,7 +131,7 @@ def of_pair(measure: Callable[[SceneObject, SceneObject], float], least_m: float
 
 def of_one(measure: Measure, suits: Callable[[SceneObject], bool] = lambda item: True) -> Drafts:
     def drafts(subject: Subject) -> Iterator[Draft]:
-        for item in subject.objects:
+        for item in _measurable(measure, subject.objects):
             if suits(item):
                 yield Draft(_ids(item), _named(item), measure(item))
 
@@ -144,7 +150,7 @@ def offset(name: Direction) -> Drafts:
 
 
 def taller_by(subject: Subject) -> Iterator[Draft]:
-    for a, b in permutations(subject.objects, 2):
+    for a, b in permutations(_measurable(height, subject.objects), 2):
         value = height(a) - height(b)
         if value > LEAST_M:
             yield Draft(_ids(a, b), _named(a, b), value)

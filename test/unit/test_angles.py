@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import make_object, make_scene
+from scipy.spatial.transform import Rotation
 
 from spatialpin_ros import angles
+from spatialpin_ros.angles import lean, rests_flat, tilt
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.relations import viewer_frame
 from spatialpin_ros.scene import SceneObject
@@ -105,3 +109,24 @@ def test_names_the_angle_that_does_not_exist() -> None:
     ):
         with pytest.raises(angles.UndefinedAngleError):
             ask()
+
+
+def tilted(shape: str, rotation: Rotation) -> SceneObject:
+    item = make_object("o1", "red", shape, (0.03, 0.03, 0.1))
+    return replace(item, box=OrientedBox(Pose(np.array([0.5, 0.0, 0.1]), rotation.as_quat()), item.size))
+
+
+@pytest.mark.parametrize(("degrees", "box_leans"), [(0, 0), (30, 30), (60, 30), (90, 0)])
+def test_leaning_is_measured_from_the_nearest_side(degrees: float, box_leans: float) -> None:
+    item = tilted("box", Rotation.from_euler("y", degrees, degrees=True))
+    assert np.degrees(lean(item.shape, item.box)) == pytest.approx(box_leans, abs=1e-4)
+    assert rests_flat(item) is (box_leans == 0)
+    assert np.degrees(tilt(item, make_scene(item))) == pytest.approx(box_leans, abs=1e-4)
+
+
+def test_a_cylinder_that_rolled_does_not_lean() -> None:
+    rolled = tilted(
+        "cylinder", Rotation.from_euler("zy", [40, 90], degrees=True) * Rotation.from_euler("z", 33)
+    )
+    assert rests_flat(rolled)
+    assert not rests_flat(tilted("cylinder", Rotation.from_euler("y", 40, degrees=True)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scenes import make_object, make_scene
+from scripted_model import photo
 
 from spatialpin_ros.changes import SceneHistory, compare
 
@@ -59,3 +60,14 @@ def test_history_finds_the_newest_scene_that_looked_different() -> None:
     alone = SceneHistory()
     alone.remember(first)
     assert alone.before(first) is first
+
+
+def test_history_keeps_the_image_of_what_it_keeps() -> None:
+    first, moved = make_scene(make_object("o1")), make_scene(make_object("o1", at=(0.6, 0.1)))
+    history, image = SceneHistory(), photo()
+    history.remember(first, image)
+    history.remember(make_scene(make_object("o1")), photo())
+    history.remember(moved)
+    assert history.image_of(history.before(moved)) is image
+    assert history.image_of(moved) is None
+    assert history.image_of(None) is None

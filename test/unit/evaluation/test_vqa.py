@@ -12,8 +12,10 @@ import pytest
 
 pytest.importorskip("pybullet")
 
+from spatialpin_ros.angles import elevation, rests_flat
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.evaluation import vqa_report
+from spatialpin_ros.evaluation.exam import PROGRAMS, subjects
 from spatialpin_ros.evaluation.layouts import change_layout, draw_layout
 from spatialpin_ros.evaluation.views import Studio, ViewOptions
 from spatialpin_ros.evaluation.vqa import BenchmarkOptions, Outcome, ask, run
@@ -46,6 +48,28 @@ def test_layouts_do_not_overlap_and_repeat() -> None:
             boxes = [spec.box for spec in layout]
             assert len({spec.id for spec in layout}) == len(layout)
             assert not any(obb_overlap(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_what_leans_rests_and_is_asked_about(studio: Studio) -> None:
+    """Physics keeps it where it was drawn, on its foot and the edge of a block, and its inclination is a question."""
+    angles = {"elevation": set(), "leans": set()}  # type: ignore[var-annotated]
+    for seed in range(12):
+        pair = studio.pair(seed)
+        assert pair is not None
+        leaning = [item for item in pair.before.truth.objects if not rests_flat(item)]
+        for item in leaning:
+            assert item.supported_by == "table"
+            assert item.box.bottom_z == pytest.approx(0.0, abs=0.002)
+            assert 15.0 < np.degrees(elevation(item, pair.before.truth)) < 68.0
+        subject, _ = subjects(pair)
+        for program in PROGRAMS:
+            if program.name in angles:
+                angles[program.name] |= {draft.truth for draft in program.drafts(subject)}
+            if program.name in ("height", "width", "taller"):
+                asked = {key for draft in program.drafts(subject) for key in draft.operands}
+                assert not asked & {item.id for item in leaning}
+    assert angles["leans"] == {0.0, 1.0}
+    assert len(angles["elevation"]) > 1
 
 
 def test_a_seed_renders_the_same_pair(studio: Studio) -> None:
@@ -85,6 +109,11 @@ def test_writes_json_and_a_page(outcome: Outcome, tmp_path: Path) -> None:
     assert set(result["tasks"]) == {"IaOR", "IaAD", "IrSD"}
     assert result["tasks"]["IaOR"]["within"]["[0.9,1.11]"]["count"] == 8
     assert all(entry["definition"] for entry in result["programs"].values())
+    assert set(result["views"]) <= {"horizontal", "top-down"}
+    rows = (tmp_path / "table.md").read_text().splitlines()
+    assert rows[0] == "| % of answers | IaOR | IaAD | IrSD |"
+    assert all(row.count("|") == rows[0].count("|") for row in rows[1:9])
+    assert "guess" in rows[2]
     assert (tmp_path / "looks.jpg").stat().st_size > 10_000
 
 

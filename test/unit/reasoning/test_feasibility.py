@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scenes import five_blocks, make_object, make_scene, stacked
+from scipy.spatial.transform import Rotation
 
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.errors import InvalidValueError
@@ -199,3 +200,14 @@ def test_abilities_refuse_nonsense():
         Abilities(reach_min_m=0.9)
     with pytest.raises(InvalidValueError, match="max_grasp_width_m"):
         Abilities(max_grasp_width_m=float("nan"))
+
+
+def test_what_leans_and_what_holds_it_up_stay_where_they_are():
+    block = make_object("o1", "blue", "box", (0.05, 0.06, 0.05), (0.46, 0.0))
+    tilted = Pose(np.array([0.51, 0.0, 0.045]), Rotation.from_euler("y", np.deg2rad(40.0)).as_quat())
+    red = make_object("o2", "red", "box", (0.1, 0.04, 0.02))
+    scene = make_scene(block, replace(red, box=OrientedBox(tilted, red.size)))
+    assert can_grasp(scene, scene.object("o2"), Abilities()).reason == "tilted"
+    held = can_grasp(scene, scene.object("o1"), Abilities())
+    assert (held.reason, "the red box leans against" in held.message) == ("carries_something", True)
+    assert can_grasp(make_scene(block), block, Abilities())

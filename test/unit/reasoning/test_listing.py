@@ -53,9 +53,9 @@ def test_a_back_end_that_does_not_look_is_refused():
 
 def test_a_server_that_is_away_is_an_error_of_the_model():
     with pytest.raises(BackendError, match="127.0.0.1:9"):
-        ObjectLister(
-            {"backend": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "retries": 0}
-        )(IMAGE)
+        ObjectLister({"backend": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "retries": 0})(
+            IMAGE
+        )
 
 
 @pytest.mark.parametrize(
