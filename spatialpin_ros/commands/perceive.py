@@ -95,7 +95,7 @@ def with_models(scene: Scene, frame: CameraFrame, models: Sequence[str]) -> Scen
         PerceptionError: when a mesh does not fit what is seen.
     """
     from spatialpin_ros.perception.alignment import use_model
-    from spatialpin_ros.perception.meshes import load_mesh
+    from spatialpin_ros.perception.meshes import load_mesh, simplified
 
     for entry in models:
         name, equals, file = entry.partition("=")
@@ -105,7 +105,7 @@ def with_models(scene: Scene, frame: CameraFrame, models: Sequence[str]) -> Scen
             )
         item = scene.named(name)
         try:
-            scene = use_model(scene, item.id, load_mesh(file.strip()), frame)
+            scene = use_model(scene, item.id, simplified(load_mesh(file.strip())), frame)
         except PerceptionError as error:
             raise PerceptionError(f"--model {entry}: {error}") from error
     return scene

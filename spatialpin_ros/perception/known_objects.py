@@ -11,7 +11,7 @@ from spatialpin_ros.errors import BackendError, InvalidValueError, PerceptionErr
 from spatialpin_ros.geometry import TriangleMesh
 from spatialpin_ros.perception.alignment import use_model
 from spatialpin_ros.perception.configuration import ObjectModel
-from spatialpin_ros.perception.meshes import load_mesh
+from spatialpin_ros.perception.meshes import load_mesh, simplified
 from spatialpin_ros.scene import Scene, SceneObject
 
 
@@ -42,4 +42,4 @@ def is_meant(item: SceneObject, name: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _mesh(model: ObjectModel) -> TriangleMesh:
-    return load_mesh(model.file, model.unit_m)
+    return simplified(load_mesh(model.file, model.unit_m))

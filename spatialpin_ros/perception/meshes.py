@@ -20,6 +20,7 @@ from spatialpin_ros.scene import Shape
 FORMATS = ("glb", "gltf", "obj", "off", "ply", "stl")
 _RING = 32
 _LARGEST_M = 5.0
+_FEWEST_CELLS = 4
 
 
 def load_mesh(path: str | PathLike[str], unit_m: float = 1.0) -> TriangleMesh:
@@ -109,3 +110,46 @@ def _revolved(profile: FloatArray) -> tuple[FloatArray, np.ndarray]:
     faces.append(np.column_stack([np.full(_RING, bottom), after, here]))
     faces.append(np.column_stack([np.full(_RING, top), last + here, last + after]))
     return vertices, np.concatenate(faces).astype(np.int32)
+
+
+def simplified(mesh: TriangleMesh, most_triangles: int = 2000) -> TriangleMesh:
+    """The mesh with at most so many triangles, by merging the vertices in each cell of a grid.
+
+    The finest of the grids tried is taken; a mesh that is small enough stays as it is. Rossignac and Borrel,
+    Multi-resolution 3D approximations for rendering complex scenes (1993).
+    """
+    if len(mesh.triangles) <= most_triangles:
+        return mesh
+    extent = float(np.ptp(mesh.vertices, axis=0).max())
+    cells = round(np.sqrt(most_triangles))
+    while cells > _FEWEST_CELLS:
+        merged = _clustered(mesh, extent / cells)
+        if len(merged.triangles) <= most_triangles:
+            return merged
+        cells = int(cells * 0.8)
+    return _clustered(mesh, extent / _FEWEST_CELLS)
+
+
+def _clustered(mesh: TriangleMesh, cell_m: float) -> TriangleMesh:
+    """Each vertex moved to the mean of its cell; triangles that collapse or double are dropped."""
+    keys = np.floor((mesh.vertices - mesh.vertices.min(axis=0)) / cell_m).astype(np.int64)
+    _, owner = np.unique(keys, axis=0, return_inverse=True)
+    owner = owner.ravel()
+    counts = np.bincount(owner).astype(np.float64)
+    means = np.stack([np.bincount(owner, mesh.vertices[:, k]) / counts for k in range(3)], axis=1)
+    triangles = owner[mesh.triangles]
+    a, b, c = triangles.T
+    triangles = triangles[(a != b) & (b != c) & (c != a)]
+    # Equal faces count once, and a face and its back, left of a thin part, not at all.
+    corners, which = np.unique(np.sort(triangles, axis=1), axis=0, return_inverse=True)
+    sign = np.where(_is_even(triangles), 1, -1)
+    balance = np.bincount(which.ravel(), sign, minlength=len(corners))
+    kept = np.where((balance < 0)[:, None], corners[:, ::-1], corners)[balance != 0]
+    return TriangleMesh(means, kept.astype(np.int32))
+
+
+def _is_even(triangles: np.ndarray) -> np.ndarray:
+    """(N,) whether the indices of each face ascend when it is turned to start with the smallest."""
+    first = triangles.argmin(axis=1)
+    rows = np.arange(len(triangles))
+    return np.asarray(triangles[rows, (first + 1) % 3] < triangles[rows, (first + 2) % 3])

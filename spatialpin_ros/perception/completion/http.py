@@ -16,7 +16,7 @@ from spatialpin_ros.arrays import BoolArray, UInt8Array
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.perception.completion.protocol import Completion
-from spatialpin_ros.perception.meshes import decode_mesh
+from spatialpin_ros.perception.meshes import decode_mesh, simplified
 from spatialpin_ros.scene import SceneObject
 
 _TYPES = {
@@ -63,9 +63,10 @@ class HttpCompleter:
         image, mask = _crops(frame.color, item.mask.full(frame.size))
         data, kind = self._post({"image": _png(image[:, :, ::-1]), "mask": _png(mask.astype(np.uint8) * 255)})
         try:
-            return Completion(decode_mesh(data, _format(data, kind), self._url), in_base=False)
+            mesh = decode_mesh(data, _format(data, kind), self._url)
         except InvalidValueError as error:
             raise BackendError(f"completion: the reply is no mesh: {error}") from error
+        return Completion(simplified(mesh), in_base=False)
 
     def _post(self, files: dict[str, bytes]) -> tuple[bytes, str]:
         boundary = uuid.uuid4().hex

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from spatialpin_ros.errors import InvalidValueError
-from spatialpin_ros.geometry import OrientedBox, Pose
-from spatialpin_ros.perception.meshes import decode_mesh, load_mesh, primitive_mesh
+from spatialpin_ros.geometry import OrientedBox, Pose, TriangleMesh
+from spatialpin_ros.perception.meshes import decode_mesh, load_mesh, primitive_mesh, simplified
 
 trimesh = pytest.importorskip("trimesh")
 
@@ -70,3 +70,23 @@ def test_primitives_are_watertight_and_outward(shape, volume):
     assert solid.is_watertight
     assert solid.volume == pytest.approx(volume, rel=0.02)
     np.testing.assert_allclose(solid.center_mass, box.centre, atol=1e-6)
+
+
+def test_large_meshes_are_simplified_to_about_the_same_body():
+    fine = trimesh.creation.icosphere(subdivisions=6, radius=0.05)
+    mesh = TriangleMesh(np.array(fine.vertices), np.array(fine.faces, dtype=np.int32))
+    small = simplified(mesh, 2000)
+    assert 500 < len(small.triangles) <= 2000
+    body = trimesh.Trimesh(small.vertices, small.triangles)
+    assert body.is_watertight
+    assert body.volume == pytest.approx(fine.volume, rel=0.03)
+    assert simplified(small, 2000) is small
+
+
+def test_a_subdivided_box_keeps_its_extents_when_simplified():
+    fine = trimesh.creation.box(extents=(0.06, 0.05, 0.04))
+    for _ in range(6):
+        fine = fine.subdivide()
+    mesh = TriangleMesh(np.array(fine.vertices), np.array(fine.faces, dtype=np.int32))
+    small = simplified(mesh, 2000)
+    np.testing.assert_allclose(np.ptp(small.vertices, axis=0), (0.06, 0.05, 0.04), rtol=0.05)
