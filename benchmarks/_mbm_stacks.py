@@ -14,6 +14,7 @@ import coal
 import numpy as np
 import pybullet
 from _mbm_problems import Problem
+from _restarts import Simplifier, corner_cuts, random_shortcuts, restarted
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.planning.collision_world import CollisionWorld
@@ -90,6 +91,21 @@ def ours(setting: Setting, problem: Problem) -> Run:
     return Run(problem.name, result.cost_over_time, result.won, free, states=result.states)
 
 
+def restarts(simplify: Simplifier, seed_offset: int = 0) -> Stack:
+    """RRT-Connect and a simplifier, begun anew until the time is up: what ours is to be no worse than, ever."""
+
+    def run(setting: Setting, problem: Problem) -> Run:
+        world = setting.world(problem)
+        history, path = restarted(
+            world, problem.start, problem.goals, setting.time_s, setting.seed + seed_offset, simplify
+        )
+        if path is None:
+            return Run(problem.name, (), failure=f"no path in {setting.time_s:g} s")
+        return Run(problem.name, tuple(history), "restart", world.path(path, CHECK_RAD))
+
+    return run
+
+
 def ompl_rrt_connect(setting: Setting, problem: Problem) -> Run:
     """RRT-Connect of OMPL and shortcuts, once, with our collision world."""
     return _once(setting, problem, setting.world(problem), "rrt_connect", setting.first_path_s)
@@ -141,6 +157,9 @@ def roboplan_rrt(setting: Setting, problem: Problem) -> Run:
 
 STACKS: dict[str, Stack] = {
     "ours": ours,
+    "rrt_connect_restarts": restarts(random_shortcuts),
+    "rrt_connect_corners": restarts(corner_cuts),
+    "rrt_connect_corners_2": restarts(corner_cuts, 1_000_003),
     "ompl_rrt_connect": ompl_rrt_connect,
     "ompl_rrt_star": ompl_rrt_star,
     "pybullet_rrt_connect": bullet_rrt_connect,

@@ -25,6 +25,7 @@ from _clock import CPU_CLOCK
 from _machine import machine_line, wilson, write_result
 from _mbm_problems import Problem, load_problems, load_robot
 from _mbm_stacks import STACKS, Run, Setting
+from _restarts import in_lines, shares
 
 MARKS_S = (0.25, 1.0, 5.0)
 SLOW_STACKS = ("pybullet_rrt_connect", "ompl_rrt_star")
@@ -68,7 +69,20 @@ def main() -> None:
         problems = load_problems(options.problems, options.sets, limit or None, options.seed)
         results[name] = run_all(name, setting, problems)
         print("\n".join(report(name, results[name])), flush=True)
-    save(options, results)
+    compared = compare(results, options.time)
+    for title, shown in compared.items():
+        print("\n".join(["", *in_lines(title, shown)]))
+    save(options, results, compared)
+
+
+def compare(results: dict[str, list[Run]], most_s: float) -> dict[str, Any]:
+    """Ours against the restarts at equal times; the restarts against themselves with other seeds show the noise."""
+    pairs = [("ours", name) for name in results if name.startswith("rrt_connect_")]
+    pairs += [("rrt_connect_corners", "rrt_connect_corners_2")]
+    curves = {name: [run.curve for run in runs] for name, runs in results.items()}
+    return {
+        f"{a} against {b}": shares(curves[a], curves[b], most_s) for a, b in pairs if {a, b} <= set(curves)
+    }
 
 
 def run_all(name: str, setting: Setting, problems: Sequence[Problem]) -> list[Run]:
@@ -138,7 +152,7 @@ def report(name: str, runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def save(options: argparse.Namespace, results: dict[str, list[Run]]) -> None:
+def save(options: argparse.Namespace, results: dict[str, list[Run]], compared: dict[str, Any]) -> None:
     sets = {
         name: {
             key: figures([run for run in runs if run.problem.startswith(f"{key} ")])
@@ -153,6 +167,7 @@ def save(options: argparse.Namespace, results: dict[str, list[Run]]) -> None:
         "load_average": os.getloadavg()[0],
         "stacks": {name: figures(runs) for name, runs in results.items()},
         "sets": sets,
+        "compared": compared,
         "runs": {name: [asdict(run) for run in runs] for name, runs in results.items()},
     }
     write_result(options.out / "motionbenchmaker.json", "motionbenchmaker", document)

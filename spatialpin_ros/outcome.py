@@ -23,12 +23,13 @@ class Outcome:
         level: how far it came: "picked", "contacted" (touched the target but is not on it), "stacked", or
             "placed" for a place on a support surface.
         reason: short code of the failure: a plan failure's reason, or grasp_missed, dropped, tolerance,
-            not_on_target, object_lost, controller_lost, stale_joint_states, scene_unavailable, stopped ...;
+            not_on_target, object_lost, controller_lost, stale_joint_states, scene_unavailable, path_blocked ...;
             empty on success.
         message: one or two sentences: what happened, what to do.
         stage: the stage it ended in.
         duration_s: from acceptance to verdict [s].
         measurements: numbers behind the verdict, such as horizontal_offset_m and height_error_m.
+        object_ids: of the objects that the reason is about, where that is not the task's own.
     """
 
     task_id: str
@@ -39,6 +40,7 @@ class Outcome:
     stage: str = ""
     duration_s: float = 0.0
     measurements: Mapping[str, float] = field(default_factory=dict)
+    object_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -52,8 +54,9 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         names = ("task_id", "status", "level", "reason", "message", "stage", "duration_s")
-        return {**{name: getattr(self, name) for name in names}, "measurements": dict(self.measurements)}
+        values = {name: getattr(self, name) for name in names}
+        return {**values, "measurements": dict(self.measurements), "object_ids": list(self.object_ids)}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Outcome:
-        return cls(**document)
+        return cls(**{**document, "object_ids": tuple(document.get("object_ids", ()))})

@@ -283,6 +283,7 @@ def outcome_to_msg(outcome: Outcome) -> OutcomeMsg:
         stage=outcome.stage,
         duration_s=float(outcome.duration_s),
         measurements=named_values_to_msg(outcome.measurements),
+        object_ids=list(outcome.object_ids),
     )
 
 
@@ -301,6 +302,7 @@ def outcome_from_msg(message: OutcomeMsg) -> Outcome:
         stage=message.stage,
         duration_s=message.duration_s,
         measurements=named_values_from_msg(message.measurements),
+        object_ids=tuple(message.object_ids),
     )
 
 

@@ -9,6 +9,7 @@ from spatialpin_ros.execution.devices import (
     StaleJointStatesError,
     StopSignal,
 )
+from spatialpin_ros.execution.guard import Blocked, Guard, NoGuard
 from spatialpin_ros.execution.judge import Verdict, judge
 from spatialpin_ros.execution.matching import MatchOptions, match_objects, translate_task
 from spatialpin_ros.execution.options import ExecutionOptions, JudgeOptions
@@ -17,13 +18,16 @@ from spatialpin_ros.execution.scaling import slowed
 
 __all__ = [
     "Arm",
+    "Blocked",
     "ExecutionOptions",
     "Feedback",
     "Gripper",
     "GripperResult",
+    "Guard",
     "JudgeOptions",
     "MatchOptions",
     "MotionResult",
+    "NoGuard",
     "StaleJointStatesError",
     "StopSignal",
     "Verdict",

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.execution.devices import Arm, Gripper, GripperResult, MotionResult, StopSignal
+from spatialpin_ros.execution.guard import Blocked, Guard, NoGuard
 from spatialpin_ros.execution.judge import Verdict, judge
 from spatialpin_ros.execution.options import ExecutionOptions
 from spatialpin_ros.outcome import Level, Outcome, Status
@@ -45,17 +46,20 @@ class _End:
     reason: str
     message: str
     stage: str
+    object_ids: tuple[str, ...] = ()
 
 
-class _Slipped:
-    """Is set when the execution is cancelled or when the gripper closes on what it held."""
+class _StopMotion:
+    """Is set when the execution is cancelled, the way is blocked, or the gripper closes on what it held."""
 
-    def __init__(self, cancel: StopSignal, gripper: Gripper, least_width_m: float) -> None:
-        self._cancel, self._gripper, self._least_width_m = cancel, gripper, least_width_m
+    def __init__(self, cancel: StopSignal, gripper: Gripper, least_width_m: float, guard: Guard) -> None:
+        self._cancel, self._gripper, self._least_width_m, self._guard = cancel, gripper, least_width_m, guard
         self.slipped = False
+        self.blocked: Blocked | None = None
 
     def is_set(self) -> bool:
-        return self.slipped or self._cancel.is_set()
+        self.blocked = self.blocked or self._guard.blocked()
+        return self.slipped or self.blocked is not None or self._cancel.is_set()
 
     def watch(self) -> None:
         width = self._gripper.width()
@@ -71,6 +75,7 @@ def run_plan(
     on_feedback: Callable[[Feedback], None],
     cancel: StopSignal,
     options: ExecutionOptions | None = None,
+    guard: Guard | None = None,
 ) -> Outcome:
     """Carry out a plan and say truthfully what came of it.
 
@@ -85,10 +90,12 @@ def run_plan(
         look: takes a fresh scene; its SpatialPinErrors become the reason "scene_unavailable".
         on_feedback: told before each stage and while it moves.
         cancel: once set, the arm stops and the outcome is "cancelled".
+        guard: once it says that the rest of the plan is blocked, the arm stops and the outcome is
+            "path_blocked", with the objects that are in the way.
     """
-    return _Run(
-        plan, scene_before, arm, gripper, look, on_feedback, cancel, options or ExecutionOptions()
-    ).outcome()
+    options = options or ExecutionOptions()
+    guard = guard or NoGuard()
+    return _Run(plan, scene_before, arm, gripper, look, on_feedback, cancel, options, guard).outcome()
 
 
 class _Run:
@@ -104,7 +111,9 @@ class _Run:
         on_feedback: Callable[[Feedback], None],
         cancel: StopSignal,
         options: ExecutionOptions,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._plan, self._before, self._arm, self._gripper = plan, scene_before, arm, gripper
         self._look, self._tell, self._cancel, self._options = look, on_feedback, cancel, options
         self._started_s = time.monotonic()
@@ -147,12 +156,16 @@ class _Run:
 
     def _run_stages(self) -> _End | None:
         done_s = 0.0
-        for stage, share in zip(self._plan.stages, self._shares, strict=True):
+        for index, (stage, share) in enumerate(zip(self._plan.stages, self._shares, strict=True)):
             if self._cancel.is_set():
                 return self._cancelled(stage)
+            self._guard.at(index, 0.0)
+            blocked = self._guard.blocked()
+            if blocked is not None:
+                return self._blocked(stage, blocked)
             self._report(stage, done_s)
             if stage.trajectory is not None:
-                end = self._move_arm(stage, stage.trajectory, done_s)
+                end = self._move_arm(index, stage, stage.trajectory, done_s)
             else:
                 end = self._move_gripper(stage)
             if end is not None:
@@ -163,11 +176,13 @@ class _Run:
     def _report(self, stage: PlanStage, done_s: float) -> None:
         self._tell(Feedback(stage.name, min(done_s / self._total, 1.0), stage.text or stage.name))
 
-    def _move_arm(self, stage: PlanStage, trajectory: Trajectory, done_s: float) -> _End | None:
+    def _move_arm(self, index: int, stage: PlanStage, trajectory: Trajectory, done_s: float) -> _End | None:
         slipped_m = (self._held_width_m or 0.0) - self._options.slip_width_m
-        signal = _Slipped(self._cancel, self._gripper, max(slipped_m, self._options.empty_width_m))
+        least_m = max(slipped_m, self._options.empty_width_m)
+        signal = _StopMotion(self._cancel, self._gripper, least_m, self._guard)
 
         def on_progress(share: float) -> None:
+            self._guard.at(index, share)
             if stage.holding:
                 signal.watch()
             self._report(stage, done_s + share * trajectory.duration_s)
@@ -178,6 +193,8 @@ class _Run:
         if signal.slipped:
             message = f"the gripper closed during '{stage.name}': the object slipped out; look and plan again"
             return self._fail(stage, "dropped", message)
+        if result.status == "cancelled" and signal.blocked is not None and not self._cancel.is_set():
+            return self._blocked(stage, signal.blocked)
         if result.status != "reached":
             return self._motion_end(stage, result)
         self._lifted = self._lifted or (stage.name == "lift" and self._grip_known)
@@ -236,6 +253,14 @@ class _Run:
             "cancelled", "cancelled", f"stopped on request during '{stage.name}'{holding}", stage.name
         )
 
+    def _blocked(self, stage: PlanStage, blocked: Blocked) -> _End:
+        holding = "; the gripper still holds the object" if self._grip_known else ""
+        message = (
+            f"stopped during '{stage.name}', as '{blocked.stage}' is blocked: {blocked.message}{holding}; "
+            "clear the way or plan again"
+        )
+        return _End("failed", "path_blocked", message, stage.name, blocked.object_ids)
+
     def _fail(self, stage: PlanStage, reason: str, message: str) -> _End:
         return _End("failed", reason, message, stage.name)
 
@@ -243,7 +268,8 @@ class _Run:
         level: Level = "picked" if self._lifted else "none"
         verdict = self._fresh_verdict() if end.reason in ("grasp_missed", "dropped") else None
         if verdict is None:
-            return self._make(end.status, level, end.reason, end.message, end.stage, {})
+            outcome = self._make(end.status, level, end.reason, end.message, end.stage, {})
+            return replace(outcome, object_ids=end.object_ids)
         if self._lifted and verdict.level != "none":
             level = verdict.level
         return self._make(end.status, level, end.reason, end.message, end.stage, verdict.measurements)

@@ -29,6 +29,7 @@ from spatialpin_ros.execution import ExecutionOptions
 from spatialpin_ros.nodes.arm import RosArm, RosGripper
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
+from spatialpin_ros.nodes.plan_guard import PlanGuards
 from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
 from spatialpin_ros.nodes.stages import StageServices
 from spatialpin_ros.nodes.support import Worker, now_s, run
@@ -75,7 +76,9 @@ class ExecutorNode(Node):
         joints = JointStateMonitor(self, robot, values["joint_states_timeout_s"])
         self._arm = RosArm(self, robot, joints)
         stages = StageServices(self, values)
-        self._runner = TaskRunner(self._arm, RosGripper(self, robot, joints), stages, lambda: now_s(self))
+        guards = PlanGuards(self, values["planner_node"], stages)
+        gripper = RosGripper(self, robot, joints)
+        self._runner = TaskRunner(self._arm, gripper, stages, lambda: now_s(self), guards.watch)
         self._worker = Worker(self, "execution")
         self._jobs: list[Job] = []
         self._queue_size: int = values["queue_size"]

@@ -13,7 +13,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from spatialpin_interfaces.msg import Plan as PlanMsg
-from spatialpin_interfaces.srv import PlanTask
+from spatialpin_interfaces.srv import CheckPlan, PlanTask
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
@@ -22,6 +22,7 @@ from visualization_msgs.msg import MarkerArray
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.conversions import (
     plan_failure_to_msg,
+    plan_from_msg,
     plan_to_markers,
     plan_to_msg,
     plan_to_path,
@@ -37,7 +38,8 @@ from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.plan import Plan, PlanFailure
-from spatialpin_ros.planning import PlanningWorker, PlanOptions
+from spatialpin_ros.planning import PlanConflict, PlanningWorker, PlanOptions
+from spatialpin_ros.planning.changes import changed_scene, hand_at
 from spatialpin_ros.scene import Scene
 
 DESCRIPTION_SOURCES = ("auto", "topic", "config")
@@ -60,7 +62,7 @@ PARAMETERS = (
 
 
 class PlannerNode(Node):
-    """Serves ~/plan_task and ~/cancel; publishes ~/plan, ~/waypoints, ~/path, ~/trajectory and ~/markers."""
+    """Serves ~/plan_task, ~/check_plan, ~/cancel; publishes ~/plan, ~/waypoints, ~/path, ~/trajectory, ~/markers."""
 
     def __init__(self) -> None:
         super().__init__("planner")
@@ -81,6 +83,7 @@ class PlannerNode(Node):
         self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
         group = ReentrantCallbackGroup()
         self.create_service(PlanTask, "~/plan_task", self._plan_task, callback_group=group)
+        self.create_service(CheckPlan, "~/check_plan", self._check_plan, callback_group=group)
         self.create_service(Trigger, "~/cancel", self._on_cancel, callback_group=group)
         self._find_robot(values, group)
 
@@ -149,6 +152,36 @@ class PlannerNode(Node):
         for doubt in doubts:
             self.get_logger().warning(doubt)
         return self._publish(plan), doubts
+
+    async def _check_plan(self, request: Any, response: Any) -> Any:
+        try:
+            conflict, scene = await self._worker.run(lambda: self._check(request))
+        except SpatialPinError as error:
+            response.message = str(error)
+            return response
+        response.success, response.holds = True, conflict is None
+        if conflict is not None:
+            names = {item.id: item.name for item in scene.objects}
+            self.get_logger().warning(f"'{conflict.stage}' is blocked: {conflict.detail}")
+            response.message, response.conflict_kind = conflict.detail, conflict.kind
+            response.conflict_stage_index, response.conflict_stage = conflict.stage_index, conflict.stage
+            response.conflict_time_s, response.object_ids = conflict.time_s, list(conflict.object_ids)
+            response.object_names = [names.get(key, "") for key in conflict.object_ids]
+        return response
+
+    def _check(self, request: Any) -> tuple[PlanConflict | None, Scene]:
+        """Check the rest of a plan against what has surely changed; runs on the worker's thread."""
+        plan, stamp = plan_from_msg(request.plan), request.scene_stamp
+        before = self._scene.at(plan.scene_stamp_s)
+        hand = hand_at(plan, request.seen_stage_index, request.seen_stage_time_s)
+        now = self._scene.at(stamp.sec + stamp.nanosec * 1e-9)
+        scene = changed_scene(plan, before, now, hand=hand)
+        if scene is None or self._planning is None:
+            return None, before
+        conflict = self._planning.revalidate(
+            plan, scene, from_stage=request.stage_index, from_time_s=request.stage_time_s
+        )
+        return conflict, scene
 
     def _stale(self, scene: Scene) -> PlanFailure | None:
         limit_s = float(self.get_parameter("scene_max_age_s").value or 0.0)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -64,8 +65,19 @@ class StageServices:
         self._plan_s: float = values["planning_timeout_s"]
         self._lock = threading.Lock()
         self._scenes: OrderedDict[int, SceneMsg] = OrderedDict()
+        self._listener: Callable[[Any], None] | None = None
         group = ReentrantCallbackGroup()
-        node.create_subscription(SceneMsg, f"{scene}/scene", self._remember, LATCHED, callback_group=group)
+        node.create_subscription(SceneMsg, f"{scene}/scene", self._receive, LATCHED, callback_group=group)
+
+    def tell_scenes(self, listener: Callable[[Any], None] | None) -> None:
+        """Have the stamp of every scene that arrives from now on told to a listener; None ends that."""
+        self._listener = listener
+
+    def _receive(self, message: SceneMsg) -> None:
+        self._remember(message)
+        listener = self._listener
+        if listener is not None:
+            listener(message.header.stamp)
 
     def _remember(self, message: SceneMsg) -> None:
         with self._lock:

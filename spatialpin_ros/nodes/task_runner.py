@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from spatialpin_interfaces.msg import TaskProgress
@@ -17,6 +18,8 @@ from spatialpin_ros.execution import (
     ExecutionOptions,
     Feedback,
     Gripper,
+    Guard,
+    NoGuard,
     match_objects,
     run_plan,
     slowed,
@@ -97,9 +100,18 @@ class TaskRunner:
         arm, gripper: what moves.
         stages: the other nodes.
         now_s: time of the node's clock.
+        watch: makes what watches a plan while it is carried out.
     """
 
-    def __init__(self, arm: Arm, gripper: Gripper, stages: StageServices, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        gripper: Gripper,
+        stages: StageServices,
+        now_s: Callable[[], float],
+        watch: Callable[[Plan], AbstractContextManager[Guard]] = lambda _: nullcontext(NoGuard()),
+    ) -> None:
+        self._watch = watch
         self._arm, self._gripper, self._stages, self._now_s = arm, gripper, stages, now_s
 
     def run(self, job: Job, settings: Settings, tell: Callable[[Told], None]) -> Ended:
@@ -120,6 +132,9 @@ class TaskRunner:
     @property
     def stages(self) -> StageServices:
         return self._stages
+
+    def watch(self, plan: Plan) -> AbstractContextManager[Guard]:
+        return self._watch(plan)
 
     def age_s(self, scene_stamp_s: float) -> float:
         return self._now_s() - scene_stamp_s
@@ -200,16 +215,18 @@ class _Attempt:
             message = f"{why}: {len(plan.stages)} stages planned and shown, nothing moved"
             return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
         arm, gripper = self._runner.devices
-        outcome = run_plan(
-            slowed(plan, self._settings.velocity_scaling),
-            scene,
-            arm,
-            gripper,
-            lambda: self._stages.capture(None),
-            self._on_feedback,
-            self._job.cancel,
-            self._settings.execution,
-        )
+        with self._runner.watch(plan) as guard:
+            outcome = run_plan(
+                slowed(plan, self._settings.velocity_scaling),
+                scene,
+                arm,
+                gripper,
+                lambda: self._stages.capture(None),
+                self._on_feedback,
+                self._job.cancel,
+                self._settings.execution,
+                guard,
+            )
         return Ended(replace(outcome, task_id=self._job.task_id))
 
     def _approved(self, doubts: Sequence[str]) -> bool:

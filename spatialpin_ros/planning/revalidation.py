@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from spatialpin_ros.planning.walk import Moving, motions
 from spatialpin_ros.scene import Scene, SceneObject
 
 _CHECK_RAD = 0.02
+ConflictKind = Literal["touches", "moved", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,16 @@ class PlanConflict:
         stage_index, stage: the first stage that fails.
         time_s: when, from that stage's start [s].
         detail: what touches what, or which object is no longer where the plan takes or expects it.
+        kind: whether something would be touched, or an object that the plan needs has moved or is gone.
+        object_ids: which objects of the scene that is about; empty when it is a support or a fixture.
     """
 
     stage_index: int
     stage: StageName
     time_s: float
     detail: str
+    kind: ConflictKind = "touches"
+    object_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,12 +103,13 @@ class Revalidation:
         self, moving: Moving, key: str, item: SceneObject | None, planned: FloatArray, verb: str
     ) -> PlanConflict | None:
         if item is None:
-            return PlanConflict(moving.index, moving.stage.name, 0.0, f"{key} is no longer in the scene")
+            gone = f"{key} is no longer in the scene"
+            return PlanConflict(moving.index, moving.stage.name, 0.0, gone, "gone", (key,))
         apart = float(np.linalg.norm(item.centre - planned))
         if apart <= self.moved_m:
             return None
         where = f"{item.name} is {apart * 1000:.0f} mm from where it is to be {verb}"
-        return PlanConflict(moving.index, moving.stage.name, 0.0, where)
+        return PlanConflict(moving.index, moving.stage.name, 0.0, where, "moved", (key,))
 
     def _grasped_pose(self, plan: Plan, moving: Moving, key: str) -> Pose:
         return self.robot.tcp(moving.trajectory.positions[-1]) @ plan.object_T_tcp[key].inverse()
@@ -118,7 +125,11 @@ class Revalidation:
         dense = densify(positions, _CHECK_RAD)
         bad = dense[world.first_invalid(dense) or 0]
         nearest = int(np.argmin(np.linalg.norm(positions - bad, axis=1)))
-        return PlanConflict(moving.index, moving.stage.name, float(times[nearest]), world.explain(bad))
+        kinds = {body.name: body.kind for body in obstacles}
+        touched = dict.fromkeys(name for pair in world.contacts(bad) for name in pair)
+        ids = tuple(name for name in touched if kinds.get(name) == "object")
+        time_s, why = float(times[nearest]), world.explain(bad)
+        return PlanConflict(moving.index, moving.stage.name, time_s, why, "touches", ids)
 
     def _world(self, plan: Plan, obstacles: tuple[Obstacle, ...], moving: Moving) -> CollisionWorld:
         """What the arm meets during one motion: objects put down before stand at their places."""

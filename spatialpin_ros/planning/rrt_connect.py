@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.planning.collision_world import CollisionWorld
 
 RANGE_RAD = 1.0
@@ -59,6 +59,7 @@ def rrt_connect(
     stop: Callable[[], bool],
     seed: int,
     range_rad: float = RANGE_RAD,
+    shorter_than: float = np.inf,
 ) -> FloatArray | None:
     """Find a first path from a position to any of several goals.
 
@@ -69,6 +70,7 @@ def rrt_connect(
         start: (D,) and goals: (K, D), all valid.
         stop: asked in every iteration; True ends the search.
         range_rad: longest edge [rad].
+        shorter_than: leave out the samples that no path shorter than this can pass [rad].
 
     Returns:
         (N, D) waypoints from start to one of the goals, or None.
@@ -80,6 +82,9 @@ def rrt_connect(
     while not stop():
         if used == len(samples):
             samples, used = lower + span * rng.random((_BATCH, len(start))), 0
+            samples = samples[_useful(samples, start, goals, shorter_than)]
+            if not len(samples):
+                continue
         sample, used = samples[used], used + 1
         grown, other = (
             (from_start, from_goal) if len(from_start) <= len(from_goal) else (from_goal, from_start)
@@ -92,6 +97,15 @@ def rrt_connect(
             way = np.concatenate([grown.to_root(new)[::-1], other.to_root(met)[1:]])
             return way if grown is from_start else way[::-1].copy()
     return None
+
+
+def _useful(samples: FloatArray, start: FloatArray, goals: FloatArray, shorter_than: float) -> BoolArray:
+    """Which samples lie in the ellipsoid of the paths that are shorter (Gammell et al., IROS 2014)."""
+    if not np.isfinite(shorter_than):
+        return np.ones(len(samples), dtype=bool)
+    before = np.linalg.norm(samples - start, axis=1)
+    after = np.linalg.norm(samples[:, None] - goals, axis=2).min(axis=1)
+    return np.asarray(before + after < shorter_than)
 
 
 def _extend(world: CollisionWorld, tree: Tree, sample: FloatArray, range_rad: float) -> int | None:

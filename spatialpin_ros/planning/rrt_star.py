@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +15,13 @@ from spatialpin_ros.plan import FailureReason
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.ompl_planners import OMPL_PLANNERS, run_ompl
 from spatialpin_ros.planning.rrt_connect import rrt_connect
-from spatialpin_ros.planning.shortcut import path_length, shortcut
+from spatialpin_ros.planning.shortcut import cut_corners, path_length, shortcut, skip_vertices
 from spatialpin_ros.planning.upright_rrt import connect_upright
+
+_HOPELESS = 1.5
+_FINE = 5e-4
+_POLISH_EVERY = 2
+_LONG_S, _RRT_STAR_SHARE = 0.5, 0.1
 
 
 def never() -> bool:
@@ -109,18 +113,41 @@ class _Search:
         return time.perf_counter() - self.began
 
     def connect(self, world: CollisionWorld, stop: Callable[[], bool], seed: int) -> FloatArray | None:
-        find = rrt_connect if world.upright is None else connect_upright
-        return find(world, self.start, self.goals, stop, seed)
+        if world.upright is not None:
+            return connect_upright(world, self.start, self.goals, stop, seed)
+        return rrt_connect(
+            world, self.start, self.goals, stop, seed, shorter_than=_HOPELESS * self.best_cost()
+        )
 
-    def offer(self, path: FloatArray, name: str) -> None:
+    def offer(self, path: FloatArray, name: str) -> bool:
+        """Take a path when it is the shortest so far and free at the resolution that is promised."""
         cost = path_length(path)
-        shorter = not self.history or cost < self.history[-1][1] - 1e-9
-        if shorter and self.world.path(path, self.options.check_rad):
-            self.best, self.won = path, name
-            self.history.append((self.elapsed(), cost))
+        if cost >= self.best_cost() - 1e-9 or not self.world.path(path, self.options.check_rad):
+            return False
+        self.best, self.won = path, name
+        self.history.append((self.elapsed(), cost))
+        return True
 
-    def shorten(self, path: FloatArray, rng: np.random.Generator, name: str, **limits: Any) -> None:
-        self.offer(shortcut(self.world, path, rng, step_rad=self.options.check_rad, **limits), name)
+    def shorten(self, path: FloatArray, name: str, stop: Callable[[], bool]) -> bool:
+        """Offer a path without the vertices it can skip, then with its corners cut; give up on a hopeless one."""
+        step_rad = self.options.check_rad
+        path = skip_vertices(self.world, path, step_rad, stop)
+        if path_length(path) > _HOPELESS * self.best_cost():
+            return False
+        early = not self.found() and self.offer(path, name)
+        return self.offer(cut_corners(self.world, path, step_rad=step_rad, stop=stop), name) or early
+
+    def polish(self, rng: np.random.Generator, stop: Callable[[], bool]) -> None:
+        """Join random points of the best path, and cut its corners more finely."""
+        if self.best is None:
+            return
+        step_rad = self.options.check_rad
+        path = shortcut(self.world, self.best, rng, tries=40, patience=15, step_rad=step_rad, stop=stop)
+        self.offer(cut_corners(self.world, path, step_rad=step_rad, stop=stop, least=_FINE), self.won)
+
+    def best_cost(self) -> float:
+        """Length of the shortest path so far [rad], infinite before there is one."""
+        return self.history[-1][1] if self.history else np.inf
 
     def bound(self) -> float:
         """Length that no path can be shorter than [rad]."""
@@ -130,7 +157,7 @@ class _Search:
         return bool(self.history)
 
     def done(self) -> bool:
-        return bool(self.history) and self.history[-1][1] <= self.options.good_enough * self.bound()
+        return self.best_cost() <= self.options.good_enough * self.bound()
 
 
 def plan_path(
@@ -184,14 +211,13 @@ def _first_path(search: _Search) -> None:
     if name != "rrt_connect":
         _optimise(search, name, min(options.first_path_s, max(options.improve_s, 0.05)))
         return
-    rng = np.random.default_rng(options.seed)
     for finer in (False, True):
         world = search.world.derive(step_rad=options.check_rad) if finer else search.world
         path = search.connect(world, stop, options.seed)
         if path is None:
             return
         search.offer(path, name)
-        search.shorten(path, rng, name, stop=options.cancelled)
+        search.shorten(path, name, options.cancelled)
         if search.found():
             return
 
@@ -202,18 +228,21 @@ def _improve(search: _Search) -> None:
     if options.planner != "rrt_star" or options.improve_s <= 0.0:
         return
     until, most = search.elapsed() + options.improve_s, counters.edges + options.improve_edges
-    restarts_until = until if options.improve_s < 0.2 else until - 0.3 * options.improve_s
+    restarts_until = until - (_RRT_STAR_SHARE * options.improve_s if options.improve_s >= _LONG_S else 0.0)
     rng = np.random.default_rng(options.seed + 1)
 
     def stop() -> bool:
         return search.elapsed() > restarts_until or counters.edges > most or options.cancelled()
 
-    attempt = 1
+    attempt, polished = 1, np.inf
     while not (search.done() or stop()):
         path = search.connect(search.world, stop, options.seed + 7919 * attempt)
-        attempt += 1
         if path is not None:
-            search.shorten(path, rng, "restart", stop=stop)
+            search.shorten(path, "restart", stop)
+        if attempt % _POLISH_EVERY == 0 and search.best_cost() < polished:
+            polished = search.best_cost()
+            search.polish(rng, stop)
+        attempt += 1
     left = until - search.elapsed()
     if left > 0.05 and counters.edges <= most and not search.done() and not options.cancelled():
         _optimise(search, "rrt_star", left)
@@ -230,4 +259,4 @@ def _optimise(search: _Search, name: str, budget_s: float) -> None:
     path = run_ompl(name, search.world, search.start, search.goals, stop, options.seed, good_enough=good)
     if path is not None:
         search.offer(path, name)
-        search.shorten(path, np.random.default_rng(options.seed), name, tries=60)
+        search.shorten(path, name, options.cancelled)

@@ -247,7 +247,9 @@ def test_plan_failure(elapsed_s, words):
      ("planned", "none", ""), ("succeeded", "placed", "")],
 )  # fmt: skip
 def test_outcome(status, level, reason):
-    outcome = Outcome("t", status, level, reason, "said", "place", 4.5, {"horizontal_offset_m": 0.002})
+    outcome = Outcome(
+        "t", status, level, reason, "said", "place", 4.5, {"horizontal_offset_m": 0.002}, ("o5",)
+    )
     assert cv.outcome_from_msg(over_the_wire(cv.outcome_to_msg(outcome))) == outcome
 
 

@@ -11,12 +11,14 @@ from execution_scenes import make_object, make_scene, stack_plan
 
 from spatialpin_ros.errors import PerceptionError
 from spatialpin_ros.execution import (
+    Blocked,
     ExecutionOptions,
     GripperResult,
     MotionResult,
     StaleJointStatesError,
     run_plan,
 )
+from spatialpin_ros.outcome import Outcome
 
 BEFORE = make_scene(
     make_object("o1", "red", (0.4, -0.1, 0.02)),
@@ -198,3 +200,38 @@ def test_unseen_result_is_no_success():
     outcome, _ = run(look=blind)
     assert (outcome.status, outcome.reason) == ("failed", "scene_unavailable")
     assert outcome.level == "picked"
+
+
+class Obstructed:
+    """Reports that the rest is blocked once the execution has come to a stage."""
+
+    def __init__(self, index, share=0.0):
+        self.index, self.share, self.there = index, share, False
+        self.told = []
+
+    def at(self, stage_index, share):
+        self.told.append((stage_index, share))
+        self.there = self.there or (stage_index == self.index and share >= self.share)
+
+    def blocked(self):
+        return (
+            Blocked("place", "touches", ("o5",), "red cube (o5): hand touches red cube")
+            if self.there
+            else None
+        )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_something_in_the_way_stops_the_arm_and_is_named(share):
+    arm, gripper, guard = FakeArm(), FakeGripper(), Obstructed(4, share)
+    outcome = run_plan(
+        stack_plan(), BEFORE, arm, gripper, lambda: BEFORE, lambda _: None, threading.Event(), guard=guard
+    )
+    assert (outcome.status, outcome.reason, outcome.stage) == ("failed", "path_blocked", "transfer")
+    assert outcome.object_ids == ("o5",)
+    assert outcome.level == "picked"
+    assert "'place' is blocked" in outcome.message
+    assert "still holds" in outcome.message
+    assert arm.stopped
+    assert [index for index, _ in guard.told] == sorted(index for index, _ in guard.told)
+    assert Outcome.from_dict(outcome.to_dict()) == outcome

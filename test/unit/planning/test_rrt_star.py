@@ -59,7 +59,7 @@ def test_every_planner_finds_a_free_way_round(gate: tuple, name: str) -> None:
     result = found(plan_path(world, start, goal[None], options))
     assert np.array_equal(result.path[0], start)
     assert np.allclose(result.path[-1], goal)
-    assert world.path(result.path, 0.05)
+    assert world.path(result.path, 0.02)
     costs = [cost for _, cost in result.cost_over_time]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] == pytest.approx(path_length(result.path))
