@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spatialpin_ros.errors import ReasoningError
@@ -21,6 +22,8 @@ def read_answer(model: str, scene: Scene, reply: Mapping[str, Any]) -> tuple[Ans
     value = None if reply["value"] is None else float(reply["value"])
     ids = tuple(each for each in reply["object_ids"] if each)
     made = Answer(reply["answer"], value, reply["unit"], ids, f"model({model})", "viewer")
+    if value is not None and (wrong := _impossible(value, made.unit)):
+        return replace(made, value=None), (wrong,)
     said = _said(made, scene.names)
     if value is None or said is None or _close(said, value, AGREEMENT):
         return made, ()
@@ -28,6 +31,17 @@ def read_answer(model: str, scene: Scene, reply: Mapping[str, Any]) -> tuple[Ans
         return made, (f'"answer" says {"yes" if said else "no"} but "value" is {value:g}',)
     wanted = f'"answer" says {said:.4g} {made.unit} but "value" is {value:.4g} {made.unit}'
     return made, (f"{wanted}; make them agree, the value in SI units",)
+
+
+def _impossible(value: float, unit: str) -> str:
+    """Why a number cannot be of a unit; empty when it can."""
+    if unit == "bool" and value not in (0.0, 1.0):
+        return f'"value" is {value:g}, but with unit "bool" it is 1 for yes or 0 for no'
+    if unit == "count" and (value < 0.0 or not value.is_integer()):
+        return f'"value" is {value:g}, but a count is a whole number from 0'
+    if unit == "m^3" and value < 0.0:
+        return f'"value" is {value:g}, but a volume is not negative'
+    return ""
 
 
 def _said(answer: Answer, names: Sequence[str]) -> float | None:

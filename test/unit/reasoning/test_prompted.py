@@ -441,6 +441,16 @@ def test_an_answer_that_contradicts_itself_is_corrected():
     assert "says yes but" in model.prompt("answer")
 
 
+@pytest.mark.parametrize(
+    ("value", "unit"), [(101010.0, "bool"), (2.5, "count"), (-1.0, "count"), (-0.1, "m^3")]
+)
+def test_a_number_that_cannot_be_is_asked_for_again_then_left_out(value, unit):
+    made, model = backend("direct", answer=[said("So it is.", value, unit)])
+    assert made.answer(scene(), "well?").value is None
+    assert len(model.calls) == 3
+    assert f'"value" is {value:g}' in model.prompt("answer")
+
+
 def test_an_answer_is_held_against_the_scene_and_stays_the_models():
     made, model = backend("direct", answer=[said("It is 12 cm tall.", 0.12, "m")])
     reply = made.answer(scene(), "how tall is the green cylinder?")
