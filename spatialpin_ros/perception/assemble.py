@@ -24,6 +24,7 @@ from spatialpin_ros.perception.support import FLOATING, ON_TABLE
 from spatialpin_ros.scene import TABLE, Scene, SceneObject, SupportSurface
 
 _GOOD_RESIDUAL_M = 0.003
+_LEAST_MISFIT_M, _LEAST_MISFIT, _LEAN_REACH_M = 0.00012, 0.75, 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,7 @@ def assemble(
     supporters: Sequence[int],
     leftover: BoolArray,
     options: PerceptionOptions,
+    noise_m: float = 0.0,
 ) -> Scene:
     """Make the scene.
 
@@ -63,6 +65,7 @@ def assemble(
         supporters: index of what carries each, or `ON_TABLE` or `FLOATING`.
         leftover: (h, w) foreground pixels of no candidate.
         options: settings.
+        noise_m: standard deviation of heights [m].
     """
     real = [i for i, c in enumerate(candidates) if _is_object(c, supporters[i], options)]
     leftover = leftover.copy()
@@ -112,7 +115,22 @@ def assemble(
         base_frame=frame.base_frame,
         unexplained=_to_base(unexplained, table.pose),
     )
-    return settle_leaning(scene)
+    suspects = _suspects(objects, noise_m)
+    return settle_leaning(scene, suspects) if suspects else scene
+
+
+def _suspects(objects: Sequence[SceneObject], noise_m: float) -> list[str]:
+    """Ids of what an upright primitive explains badly and what is close to something else that it may lean on."""
+    limit = max(_LEAST_MISFIT_M, _LEAST_MISFIT * noise_m)
+    odd = [k for k, item in enumerate(objects) if item.fit_residual_m > limit]
+    if not odd or len(objects) < 2:
+        return []
+    low, high = (np.array([extreme(item.points, axis=0) for item in objects]) for extreme in (np.min, np.max))
+    gaps = np.maximum(low[odd, None] - high, low - high[odd, None]).max(axis=2)
+    gaps[np.arange(len(odd)), odd] = np.inf
+    return [
+        objects[k].id for k, nearest in zip(odd, gaps.min(axis=1), strict=True) if nearest < _LEAN_REACH_M
+    ]
 
 
 def _is_object(candidate: Candidate, supporter: int, options: PerceptionOptions) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,14 +50,21 @@ class _Leaning:
     found: Tilted
 
 
-def settle_leaning(scene: Scene) -> Scene:
+def settle_leaning(scene: Scene, suspects: Collection[str] | None = None) -> Scene:
     """Replace objects that lean by tilted boxes and cylinders; a scene in which nothing leans is returned as it is.
 
     A leaning object has a level axis, as what rests on an edge does. Pieces of one colour that touch are tried as one.
+
+    Args:
+        scene: upright things.
+        suspects: ids of the objects that may lean; None: all may.
     """
     table = scene.table.pose
     groups = [
-        group for group in _groups(scene.objects) if sum(len(item.points) for item in group) >= _MIN_POINTS
+        group
+        for group in _groups(scene.objects)
+        if sum(len(item.points) for item in group) >= _MIN_POINTS
+        and (suspects is None or any(item.id in suspects for item in group))
     ]
     eye = table.inverse().transform(scene.base_T_camera.position)
     fitted = [leaning for group in groups if (leaning := _leaning(group, table, eye)) is not None]

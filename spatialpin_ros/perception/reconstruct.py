@@ -129,7 +129,7 @@ def scene_of_regions(
     solids = complete_hidden(grid, solids, supporters)
     candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
-    scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options)
+    scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options, noise_m)
     clock.note("assemble")
     return scene
 

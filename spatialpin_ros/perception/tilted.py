@@ -17,13 +17,16 @@ from spatialpin_ros.scene import Shape
 _NEIGHBOURS = 40
 _PLANAR = 0.5
 _NORMALS = 300
-_POINTS = 250
+_DIRECTIONS = 100
+_POINTS = 150
 _FACE = np.cos(np.deg2rad(20.0))
 _FEW = 8
 _HEADINGS = np.deg2rad(np.arange(0.0, 360.0, 5.0))
 _INCLINATIONS = np.deg2rad(np.arange(6.0, 86.0, 4.0))
 _ALIGNED = 8.0
 _SCALE_M = 0.002
+# A further step would gain less than what noise takes.
+_FTOL, _XTOL = 2e-3, 1e-4
 _TRUST_SIZE = 0.2
 _LEAST_M = 0.006
 _WIDEST = 1.4
@@ -81,7 +84,7 @@ def look_at(points: FloatArray, eye: FloatArray, most: int = _NORMALS, neighbour
 
 def fit_tilted_box(seen: Seen) -> Tilted:
     """The box with a level axis that the points lie on; what is hidden reaches down to the table."""
-    heading, inclination = _box_direction(seen.normals)
+    heading, inclination = _box_direction(seen.normals[:: max(1, len(seen.normals) // _DIRECTIONS)])
     axes = _axes(heading, inclination)
     low, high = _extents(seen, axes)
     start = np.concatenate([[heading, inclination], 0.5 * (low + high) @ axes.T, np.log(high - low)])
@@ -93,7 +96,9 @@ def fit_tilted_box(seen: Seen) -> Tilted:
         pull = _TRUST_SIZE * (values[5:] - start[5:]) * np.exp(start[5:])
         return np.concatenate([_box_distance(local, size), pull * np.sqrt(len(points))])
 
-    found = least_squares(residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25).x
+    found = least_squares(
+        residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25, ftol=2e-3, xtol=1e-4
+    ).x
     axes, size = _axes(found[0], found[1]), np.exp(found[5:])
     centre, size = _down_to_table(seen, found[2:5], axes, size)
     error = _capped(_box_distance((points - centre) @ axes, size))
@@ -136,7 +141,9 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
             [_cylinder_distance(points - values[3:6], direction, *np.exp(values[6:])), pull]
         )
 
-    found = least_squares(residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25).x
+    found = least_squares(
+        residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25, ftol=2e-3, xtol=1e-4
+    ).x
     axis, centre, (radius, length) = found[:3] / np.linalg.norm(found[:3]), found[3:6], np.exp(found[6:])
     axis = axis if axis[2] > 0.0 else -axis
     drop = float(np.sqrt(max(1.0 - axis[2] ** 2, 0.0))) * radius
