@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from spatialpin_ros.arrays import BoolArray, FloatArray
-from spatialpin_ros.camera import CameraFrame
+from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray
+from spatialpin_ros.camera import CameraFrame, Intrinsics
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.evaluation.layouts import change_layout, draw_layout, stands_on
@@ -35,6 +35,8 @@ class ViewOptions:
         distance_m: from the middle of the table.
         fov_deg: vertical field of view: the lens.
         focal_error: standard deviation of the calibration's focal length (share).
+        centre_error_px: standard deviation of the calibration's principal point [px].
+        radial_error: standard deviation of the radial distortion (k1) that rectification left.
         color_noise: standard deviation of a pixel's colour (0..255).
         min_visible: objects of which less can be seen are not asked about.
         min_pixels: nor are those that cover less of the image.
@@ -46,6 +48,8 @@ class ViewOptions:
     distance_m: tuple[float, float] = (0.75, 1.05)
     fov_deg: tuple[float, float] = (42.0, 54.0)
     focal_error: float = 0.001
+    centre_error_px: float = 0.5
+    radial_error: float = 0.002
     color_noise: float = 2.0
     min_visible: float = 0.5
     min_pixels: int = 250
@@ -136,10 +140,7 @@ class Studio:
     def _look(self, view: View, rng: np.random.Generator) -> Look:
         self._world.view = view
         frame, truth = self._world.render(), self._world.truth()
-        noisy = frame.color + rng.normal(0.0, self.options.color_noise, frame.color.shape)
-        scale = 1.0 + float(rng.normal(0.0, self.options.focal_error))
-        intrinsics = replace(frame.intrinsics, fx=frame.intrinsics.fx * scale, fy=frame.intrinsics.fy * scale)
-        frame = replace(frame, color=np.clip(noisy, 0, 255).astype(np.uint8), intrinsics=intrinsics)
+        frame = self._through_lens(frame, rng)
         labels = truth.labels if truth.labels is not None else np.full(frame.size, -1)
         scene = true_scene(truth.objects, view.base_T_camera)
         specs = [item.spec.at(item.box.pose) for item in truth.objects]
@@ -150,11 +151,46 @@ class Studio:
         )
         return Look(frame, scene, seen, len(seen) == len(specs))
 
+    def _through_lens(self, frame: CameraFrame, rng: np.random.Generator) -> CameraFrame:
+        """The frame with noisy colours, as a camera takes it whose calibration is a little off."""
+        o, true = self.options, frame.intrinsics
+        noisy = np.clip(frame.color + rng.normal(0.0, o.color_noise, frame.color.shape), 0, 255).astype(
+            np.uint8
+        )
+        across, down = _bent(true, float(rng.normal(0.0, o.radial_error)))
+        scale = 1.0 + float(rng.normal(0.0, o.focal_error))
+        off = rng.normal(0.0, o.centre_error_px, 2)
+        believed = replace(
+            true,
+            fx=true.fx * scale,
+            fy=true.fy * scale,
+            cx=true.cx + float(off[0]),
+            cy=true.cy + float(off[1]),
+        )
+        color = cv2.remap(noisy, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        depth_m = cv2.remap(frame.depth_m, across, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        return replace(
+            frame,
+            color=np.asarray(color, dtype=np.uint8),
+            depth_m=np.asarray(depth_m, dtype=np.float32),
+            intrinsics=believed,
+        )
+
     def _seen_well(self, mask: BoolArray, spec: ObjectSpec, specs: list[ObjectSpec], eye: FloatArray) -> bool:
         cut = mask[:3].any() or mask[-3:].any() or mask[:, :3].any() or mask[:, -3:].any()
         if cut or np.count_nonzero(mask) < self.options.min_pixels:
             return False
         return visible_share(spec, specs, eye) >= self.options.min_visible
+
+
+def _bent(camera: Intrinsics, k1: float) -> tuple[Float32Array, Float32Array]:
+    """Columns and rows of the straight image at which each pixel of an image with radial distortion looks."""
+    rows, columns = np.indices((camera.height, camera.width), dtype=np.float32)
+    x, y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
+    # The inverse of a small distortion, to first order.
+    share = 1.0 - k1 * (x * x + y * y)
+    across, down = camera.cx + camera.fx * x * share, camera.cy + camera.fy * y * share
+    return across.astype(np.float32), down.astype(np.float32)
 
 
 def true_scene(objects: Sequence[TrueObject], base_T_camera: Pose) -> Scene:
