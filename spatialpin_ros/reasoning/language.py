@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import numpy as np
@@ -18,6 +19,7 @@ from spatialpin_ros.reasoning.destinations import Destination, ground
 from spatialpin_ros.reasoning.feasibility import Verdict, can_carry, can_grasp, imagine
 from spatialpin_ros.reasoning.referring import Objects, Resolver
 from spatialpin_ros.reasoning.requests import SUPPORTED, Clause, read_request
+from spatialpin_ros.reasoning.uprightness import without_upright
 from spatialpin_ros.relations import all_carried_by, depth, viewer_frame, volume
 from spatialpin_ros.scene import Scene, SceneObject
 from spatialpin_ros.task import Task, TaskStep
@@ -44,12 +46,16 @@ def understand(scene: Scene, abilities: Abilities, request: str, backend: str = 
     Raises:
         NotUnderstoodError, UnknownNameError, AmbiguousNameError, InfeasibleTaskError: as their names say.
     """
-    clauses = read_request(request)
+    plain, upright = without_upright(request)
+    clauses = read_request(plain)
     if not scene.objects:
         raise UnknownNameError(" ".join(clauses[0].tokens), ())
     builder = TaskBuilder(scene, abilities)
     for clause in clauses:
         builder.do(clause)
+    if upright:
+        builder.steps = [replace(step, keep_upright=True) for step in builder.steps]
+        builder.notes.append("kept upright while it is carried")
     return builder.task(request, backend)
 
 
