@@ -26,6 +26,11 @@ _spatialpin_prepend AMENT_PREFIX_PATH "$_spatialpin_venv"
 _spatialpin_prepend CMAKE_PREFIX_PATH "$_spatialpin_venv"
 _spatialpin_prepend PATH "$_spatialpin_venv/bin"
 export VIRTUAL_ENV="$_spatialpin_venv"
+# Room for camera images in shared memory; releases before Kilted know the variable by another name.
+case "${ROS_DISTRO:-}" in
+    humble | iron | jazzy) export FASTRTPS_DEFAULT_PROFILES_FILE="${FASTRTPS_DEFAULT_PROFILES_FILE:-$_spatialpin_root/config/fastdds.xml}" ;;
+    *) export FASTDDS_DEFAULT_PROFILES_FILE="${FASTDDS_DEFAULT_PROFILES_FILE:-$_spatialpin_root/config/fastdds.xml}" ;;
+esac
 export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 
 unset -f _spatialpin_prepend

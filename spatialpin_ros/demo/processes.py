@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from spatialpin_ros.errors import BackendError, ExecutionError
+from spatialpin_ros.transport import transport_environment
 
 FIRST_PORT, PORTS_PER_DOMAIN = 7400, 250
 DOMAINS = range(20, 101)
@@ -74,6 +75,7 @@ def node_environment(domain: int) -> dict[str, str]:
         root,
         *(path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path and path != root),
     ]
+    environment |= transport_environment()
     environment |= {
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",

@@ -14,6 +14,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from spatialpin_ros.reasoning import backend_names
+from spatialpin_ros.transport import transport_environment
 
 PACKAGE = "spatialpin_ros"
 DESCRIPTIONS = {
@@ -71,6 +72,7 @@ def node(name: str, parameters: Iterable[str], use_sim_time: bool | None = None)
         name=name,
         parameters=[values],
         arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+        additional_env=transport_environment(),
         output="screen",
         emulate_tty=True,
         on_exit=Shutdown(reason=f"the {name} node ended"),
