@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -80,9 +81,13 @@ class Perceiver:
         return self._perception.without_depth
 
     def preload(self) -> None:
-        """Load the learned modules, and tell at once which cannot be."""
+        """Load the learned modules on a thread of their own, and tell at once which cannot be."""
+        threading.Thread(target=self._preload, name="loading", daemon=True).start()
+
+    def _preload(self) -> None:
         for problem in self._perception.preload():
             self._node.get_logger().error(f"goes on without a learned module: {problem}")
+        self._node.get_logger().info("all modules of perception that can be loaded are")
 
     def follow(self, raw: RawFrame, names: Sequence[str], *, track: bool) -> Followed:
         """Make the next scene.

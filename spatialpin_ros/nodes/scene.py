@@ -96,7 +96,7 @@ class SceneNode(Node):
         pose = CameraPose(self, self._camera, values["pose_source"])
         self._perceiver = Perceiver(self, self._camera, pose, values, self._find_robot(values))
         if values["preload"]:
-            self._worker.submit(self._perceiver.preload)
+            self._perceiver.preload()
         self._busy = False
         self._period_s = 1.0 / values["rate_hz"] if values["rate_hz"] else 0.0
         self._next_s = 0.0

@@ -101,14 +101,11 @@ class Perception:
         return self._modules.has("depth")
 
     def preload(self) -> tuple[str, ...]:
-        """Load the configured modules now; return what is wrong with those that cannot be."""
-        problems = []
-        for role in self._modules.configured:
-            try:
-                self._modules.get(role)
-            except SpatialPinError as error:
-                problems.append(str(error))
-        return tuple(problems)
+        """Load the configured modules now; return what is wrong with those that cannot be.
+
+        On a thread of its own; scenes that are made meanwhile do without what is not ready.
+        """
+        return self._modules.load_all()
 
     def measured(
         self, frame: CameraFrame, names: Sequence[str] = (), robot: RobotBody | None = None

@@ -77,7 +77,7 @@ def frames():
 
 
 @pytest.fixture
-def scene_node(graph_of, tmp_path, monkeypatch):
+def scene_node(graph_of, tmp_path, monkeypatch, wait):
     """Run a scene node with a perception YAML and a camera before it."""
     running = []
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
@@ -90,6 +90,7 @@ def scene_node(graph_of, tmp_path, monkeypatch):
         running.append(graph)
         graph.__enter__()
         graph.camera = Camera(graph)
+        wait(lambda: "that can be loaded are" in graph.logs(), "the modules were not loaded")
         return graph
 
     yield start

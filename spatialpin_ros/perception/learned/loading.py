@@ -132,31 +132,49 @@ def load_part(kind: str, settings: ModelSettings) -> Any:
 def _read(
     what: str, factory: Any, settings: ModelSettings, classes: Mapping[str, str], **options: Any
 ) -> Any:
+    if _is_path(settings.model) and not Path(settings.model).expanduser().is_dir():
+        raise BackendError(f"{settings.model}: there is no such folder {_get(settings)}")
     safetensors, hub_errors = require("safetensors"), require("huggingface_hub.errors")
-    try:
-        return factory.from_pretrained(settings.model, local_files_only=settings.offline, **options)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        ImportError,
-        KeyError,
-        TypeError,
-        safetensors.SafetensorError,
-        hub_errors.StrictDataclassError,
-    ) as error:
-        expected = f" of {' or '.join(classes.values())}" if classes else ""
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise BackendError(
-            f"{settings.model}: cannot load the {what}{expected}: {reason:.200} {_get(settings)}"
-        ) from error
+    # A model in the cache needs no network, and a network that is away costs half a minute of retries.
+    attempts = (True, settings.offline) if _is_cached(settings.model) else (settings.offline,)
+    for only_local in dict.fromkeys(attempts):
+        try:
+            return factory.from_pretrained(settings.model, local_files_only=only_local, **options)
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            ImportError,
+            KeyError,
+            TypeError,
+            safetensors.SafetensorError,
+            hub_errors.StrictDataclassError,
+        ) as error:
+            failure: Exception = error
+    expected = f" of {' or '.join(classes.values())}" if classes else ""
+    reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
+    raise BackendError(
+        f"{settings.model}: cannot load the {what}{expected}: {reason:.200} {_get(settings)}"
+    ) from failure
+
+
+def _is_cached(model: str) -> bool:
+    """Whether the hub's cache knows a model; it may still lack files."""
+    hub = require("huggingface_hub")
+    return not _is_path(model) and isinstance(hub.try_to_load_from_cache(model, "config.json"), str)
 
 
 def _get(settings: ModelSettings) -> str:
     path = Path(settings.model).expanduser()
-    if path.is_absolute() or path.exists() or settings.model.count("/") != 1:
+    if _is_path(settings.model):
         return (
             f"[{path} must hold config.json, *.safetensors and the processor's files: "
             f"hf download <model id> --local-dir {path}]"
         )
     return f"[get it with: hf download {settings.model}]"
+
+
+def _is_path(model: str) -> bool:
+    """Whether it names a folder and no model of the hub."""
+    path = Path(model).expanduser()
+    return path.is_absolute() or path.exists() or model.count("/") != 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from spatialpin_ros.errors import BackendError, InvalidValueError
+from spatialpin_ros.errors import BackendError, InvalidValueError, SpatialPinError
 from spatialpin_ros.perception.completion import Completer, completer_names, create_completer
 from spatialpin_ros.perception.inpainting import Inpainter, OpenCvInpainter
 from spatialpin_ros.perception.learned.protocols import DepthEstimator, Detector, ImageTextScorer, Segmenter
@@ -65,6 +65,7 @@ class Modules:
         self._makers: dict[str, Any] = {role: module for role, module in given.items() if module is not None}
         self._made: dict[str, Any] = {}
         self._failed: dict[str, str] = {}
+        self._loading: set[str] = set()
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -107,8 +108,29 @@ class Modules:
         """Return the module of a role, made now when this is its first use.
 
         Raises:
-            BackendError: when none is configured, or it cannot be made.
+            BackendError: when none is configured, it cannot be made, or `load_all` is at it on another thread.
         """
+        if role in self._loading:
+            raise BackendError(f"{role}: is still being loaded")
+        return self._get(role)
+
+    def load_all(self) -> tuple[str, ...]:
+        """Make all configured modules; return what is wrong with those that cannot be.
+
+        Meant for a thread of its own: whoever asks meanwhile for a module that is not ready is told so at once.
+        """
+        self._loading = set(self.configured)
+        problems = []
+        for role in self.configured:
+            try:
+                self._get(role)
+            except SpatialPinError as error:
+                problems.append(str(error))
+            finally:
+                self._loading.discard(role)
+        return tuple(problems)
+
+    def _get(self, role: str) -> Any:
         if role in self._made:
             return self._made[role]
         if role in self._failed:

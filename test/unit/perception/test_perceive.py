@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -257,3 +259,23 @@ def test_views_are_fused_until_something_moves(cast, bodies, options):
     moved = perception.measured(view(0.36, aside)).scene
     assert len(moved.objects) == 2
     assert min(np.linalg.norm(item.centre[:2] - (0.36, 0.0)) for item in moved.objects) < 0.006
+
+
+def test_while_modules_are_loaded_scenes_come_without_them(frame, perceive):
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        loading.set()
+        go_on.wait(30.0)
+        return Mug()
+
+    perception = perceive(Modules(namer=slow), nouns=("mug",))
+    thread = threading.Thread(target=perception.preload)
+    thread.start()
+    assert loading.wait(30.0)
+    early = perception.measured(frame)
+    go_on.set()
+    thread.join(30.0)
+    assert early.scene.names == ("red cube",)
+    assert "still being loaded" in early.notes[0]
+    assert perception.measured(frame).scene.names == ("red mug",)

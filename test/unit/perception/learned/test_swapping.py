@@ -89,7 +89,7 @@ def test_random_depth_ends_in_an_error_and_not_in_a_scene(frame, configure, tiny
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("namer: {folder}/nowhere", "nowhere: cannot load the config"),
+        ("namer: {folder}/nowhere", "nowhere: there is no such folder"),
         (
             "namer: {depth_anything}",
             "is a depth_anything model, which is no namer; models for it are: clip, siglip",
