@@ -25,7 +25,7 @@ NOUNS = (
 """What a namer chooses from unless the YAML lists other nouns."""
 
 _NETWORK_DEFAULTS = ("device", "precision", "batch_size", "offline")
-_NOT_IN_YAML = {"perception", "base_T_camera", "view", "workspace"}
+_NOT_IN_YAML = {"perception", "base_T_camera", "workspace"}
 _Options = TypeVar("_Options", PerceptionOptions, RgbOptions, FusionOptions)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
@@ -54,5 +55,7 @@ class RgbOptions:
             raise InvalidValueError(
                 f"per_name must be at least 1 and dilation_px not negative, got {self.per_name}, {self.dilation_px}"
             )
+        if self.view is not None and self.view not in get_args(View):
+            raise InvalidValueError(f"view: expected one of {get_args(View)}, got {self.view!r}")
         if self.perception.workspace is not None and self.base_T_camera is None:
             raise InvalidValueError("workspace: needs base_T_camera, or it is in no known frame")

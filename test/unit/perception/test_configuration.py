@@ -85,6 +85,7 @@ def test_names_may_come_from_a_model(load):
         ("geometry: {min_height_m: -1}", "geometry: perception option min_height_m: must be positive"),
         ("rgb: {base_T_camera: 1}", "rgb: unknown"),
         ("rgb: {depth_trust: 7}", "rgb: depth_trust"),
+        ("rgb: {view: sideways}", "rgb: view: expected one of"),
         ("least_noun_score: 2", "least_noun_score: must lie in 0..1"),
         ("max_image_pixels: big", "max_image_pixels: expected a number"),
     ],

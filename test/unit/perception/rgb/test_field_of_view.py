@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 
 from spatialpin_ros.camera import Intrinsics
 from spatialpin_ros.errors import CameraFrameError
+from spatialpin_ros.perception.files import read_color
 from spatialpin_ros.perception.rgb.field_of_view import choose_intrinsics, exif_intrinsics, trust_in
 
 SIZE = (480, 640)
@@ -59,3 +60,21 @@ def test_what_is_no_photo_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_text("hello")
     with pytest.raises(CameraFrameError, match="not a readable image"):
         exif_intrinsics(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True)])
+def test_a_photo_on_its_side_is_read_upright_with_the_camera_of_the_turned_picture(
+    tmp_path, orientation, turned
+):
+    image = Image.new("RGB", (640, 480))
+    image.paste((200, 0, 0), (0, 0, 320, 480))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 28
+    image.save(tmp_path / "side.jpg", exif=exif)
+    color, camera = read_color(tmp_path / "side.jpg", upright=True), exif_intrinsics(tmp_path / "side.jpg")
+    assert color.shape[:2] == ((640, 480) if turned else (480, 640)) == (camera.height, camera.width)
+    assert read_color(tmp_path / "side.jpg").shape[:2] == (480, 640)
+    # The left half is red: a quarter turn clockwise brings it to the top, one the other way to the bottom.
+    middle = {1: (240, 100), 3: (240, 540), 6: (100, 240), 8: (540, 240)}[orientation]
+    assert color[middle][0] > 150
