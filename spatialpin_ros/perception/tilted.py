@@ -29,7 +29,7 @@ _SCALE_M = 0.002
 _FTOL, _XTOL = 2e-3, 1e-4
 _TRUST_SIZE = 0.2
 _LEAST_M = 0.006
-_WIDEST = 1.4
+_WHOLE, _WIDEST = 0.55, 1.4
 # The outermost pixels of a region are left out of its points.
 _EDGE_M = 0.0015
 _ON_TABLE_M = 0.004
@@ -106,10 +106,12 @@ def fit_tilted_box(seen: Seen) -> Tilted:
 
 
 def fit_tilted_cylinder(seen: Seen, box: Tilted) -> Tilted | None:
-    """The cylinder along the inclined, or the longest, axis of a fitted box; None where the points form no arc."""
+    """The cylinder along an axis of a fitted box, or across most normals; None where the points form no arc."""
     points = _thin(seen.points)
     axes, size = box.box.pose.axes, box.box.size
-    fits = [_cylinder_along(seen, points, axes[:, k]) for k in dict.fromkeys((0, int(np.argmax(size))))]
+    round_about = np.linalg.eigh(seen.normals.T @ seen.normals)[1][:, 0]
+    candidates = [round_about, *(axes[:, k] for k in dict.fromkeys((0, int(np.argmax(size)))))]
+    fits = [_cylinder_along(seen, points, axis) for axis in candidates]
     return min((fit for fit in fits if fit is not None), key=lambda fit: fit.error_m, default=None)
 
 
@@ -122,15 +124,17 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
     solved = np.linalg.lstsq(
         np.column_stack([2.0 * flat, np.ones(len(flat))]), (flat**2).sum(axis=1), rcond=None
     )[0]
-    radius = float(np.sqrt(max(solved[2] + solved[:2] @ solved[:2], 1e-6)))
+    fitted = float(np.sqrt(max(solved[2] + solved[:2] @ solved[:2], 1e-6)))
     along = seen.points @ axis
     low, high = np.quantile(along, (0.005, 0.995)) + np.array([-_EDGE_M, _EDGE_M])
     across = seen.points - np.outer(along, axis)
     width = 2.0 * float(np.quantile(np.linalg.norm(across - np.median(across, axis=0), axis=1), 0.98))
-    # Of a cylinder nearly the whole width is seen; a slight bend of a flat side would be a huge one.
-    if 2.0 * radius > _WIDEST * width or high - low < _LEAST_M:
+    # Of a cylinder nearly the whole width is seen; noise on a short arc, or a slight bend, makes it seem larger.
+    radius = min(fitted, _WHOLE * width)
+    if fitted > 2.0 * width or high - low < _LEAST_M:
         return None
-    middle = turn.inv().apply([*solved[:2], 0.0])
+    nearest = flat.mean(axis=0)
+    middle = turn.inv().apply([*(nearest + (solved[:2] - nearest) * radius / fitted), 0.0])
     centre = middle + (0.5 * (low + high) - middle @ axis) * axis
     start = np.array([*axis, *centre, np.log(radius), np.log(high - low)])
 
@@ -145,6 +149,8 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
         residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25, ftol=2e-3, xtol=1e-4
     ).x
     axis, centre, (radius, length) = found[:3] / np.linalg.norm(found[:3]), found[3:6], np.exp(found[6:])
+    if 2.0 * radius > _WIDEST * width:
+        return None
     axis = axis if axis[2] > 0.0 else -axis
     drop = float(np.sqrt(max(1.0 - axis[2] ** 2, 0.0))) * radius
     hidden = (centre - 0.5 * length * axis)[2] - drop
