@@ -85,6 +85,16 @@ def furthest(items: Sequence[CandidateFailure]) -> CandidateFailure | None:
     return next(item for item in there if item.reason == common)
 
 
+def in_the_way(items: Sequence[CandidateFailure], names: Sequence[str]) -> list[tuple[str, int]]:
+    """Which of some objects the tries touched, with the number of tries, most first: what to clear away."""
+    counts = dict.fromkeys(names, 0)
+    for item in items:
+        pairs = [pair.partition(" touches ") for pair in item.detail.split(", ")]
+        for name in {side for first, _, second in pairs for side in (first, second)} & counts.keys():
+            counts[name] += 1
+    return sorted(((name, count) for name, count in counts.items() if count), key=lambda pair: -pair[1])
+
+
 @dataclass(slots=True, eq=False)
 class CandidateSearch:
     """Finds the candidates for one object; cheap tests come first, so that a bad grasp falls early.

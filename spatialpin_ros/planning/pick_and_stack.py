@@ -11,7 +11,7 @@ import numpy as np
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.plan import Alternative, FailureReason, PlanStage, StageName
 from spatialpin_ros.planning.alternatives import ranked_below
-from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest
+from spatialpin_ros.planning.candidates import Candidate, CandidateSearch, Failures, furthest, in_the_way
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.grasps import grasp_candidates, widest_graspable, widths_across
 from spatialpin_ros.planning.job import Failed, Job
@@ -239,12 +239,18 @@ class PickAndPlace:
         if reason == "goal_in_collision":
             reason = "no_free_place" if worst.stage in ("place", "retreat") else "no_grasp"
         advice = _ADVICE.get(reason, "move what is in the way, or choose another object or target")
+        if reason == "ik" and worst.stage in ("place", "retreat"):
+            advice = "choose a place nearer to the arm, or lower"
+        blockers = in_the_way(items, [other.name for other in self.job.scene.objects if other.id != item.id])
+        counted = ", ".join(f"{name} ({count} of {len(items)} tries)" for name, count in blockers[:_NAMED])
+        blame = f"; in the way: {counted}" if counted and reason not in _ADVICE else ""
         return Failed(
             reason,
             worst.stage,
-            f"{item.name}: {worst.stage} fails for all {len(items)} tries, mostly: {worst.detail}; {advice}",
+            f"{item.name}: {worst.stage} fails for all {len(items)} tries, mostly: {worst.detail}{blame}; {advice}",
             items,
         )
 
 
 _ADVICE = {"ik": "bring the object nearer to the arm, or choose another one", "limits": "lower the speed"}
+_NAMED = 3

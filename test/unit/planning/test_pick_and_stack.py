@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from spatialpin_ros.errors import InvalidValueError
-from spatialpin_ros.plan import Plan, PlanFailure
+from spatialpin_ros.plan import CandidateFailure, Plan, PlanFailure
 from spatialpin_ros.planning import Planner, PlanOptions
+from spatialpin_ros.planning.candidates import in_the_way
 from spatialpin_ros.planning.recheck import recheck
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.scene import Scene
@@ -311,3 +312,19 @@ def test_a_camera_on_the_arm_is_no_obstacle_and_one_beside_it_is(
     above_target = replace(scene, base_T_camera=replace(tip, position=np.array([0.5, -0.15, 0.2])))
     failure = failed(planner.plan(above_target, stack("o1", "o2"), home(planner.robot), OPTIONS))
     assert "touches camera" in failure.message
+
+
+def test_what_is_in_the_way_is_counted_by_try() -> None:
+    def fell(detail: str) -> CandidateFailure:
+        return CandidateFailure("a grasp", "grasp", "goal_in_collision", detail)
+
+    tries = (
+        fell("panda_hand touches red cube, panda_link7 touches red cube"),
+        fell("panda_hand touches small red cube"),
+        fell("green can touches red cube, and 2 more"),
+        CandidateFailure("a grasp", "grasp", "ik", "no joint positions reach the red cube"),
+    )
+    assert in_the_way(tries, ["small red cube", "red cube", "ball"]) == [
+        ("red cube", 2),
+        ("small red cube", 1),
+    ]
