@@ -54,6 +54,7 @@ class Evidence:
         points: (N, 3) interior points in the table frame [m].
         index: (N,) their flat pixel indices.
         sides: (S, 2) x, y of points on its upright faces.
+        eyes: (V, 2) x, y of the cameras: an upright face that is seen is turned to one of them.
         rim: (R, 2) x, y of the true edges of its top.
         reach: (M, 2) x, y of all borders of its visible top, hidden edges too: it extends at least this far.
         cut_by_image: share of its outline that lies on the border of the image.
@@ -64,6 +65,7 @@ class Evidence:
     points: Float32Array
     index: npt.NDArray[np.intp]
     sides: FloatArray
+    eyes: FloatArray
     rim: FloatArray
     reach: FloatArray
     cut_by_image: float
@@ -150,6 +152,7 @@ def gather(
         points=points,
         index=index,
         sides=sides,
+        eyes=grid.table_T_camera.position[None, :2],
         rim=rim,
         reach=reach,
         cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.arrays import BoolArray, FloatArray
 
 _CAP_M = 0.006
 _COARSE_RAD = np.deg2rad(np.arange(0.0, 90.0, 2.0))
@@ -70,7 +70,14 @@ def _outline_cost(evidence: FloatArray, weights: FloatArray, angles: FloatArray)
     return np.asarray(cost @ weights / weights.sum())
 
 
-def fit_rectangle(evidence: FloatArray, weights: FloatArray, reach: FloatArray, spread_m: float) -> Rectangle:
+def fit_rectangle(
+    evidence: FloatArray,
+    weights: FloatArray,
+    reach: FloatArray,
+    spread_m: float,
+    upright: BoolArray,
+    eyes: FloatArray,
+) -> Rectangle:
     """Fit a rectangle to points on its outline.
 
     A scan over headings starts an alternation: assign points to sides, move each side to the L1 centre of its points
@@ -81,6 +88,8 @@ def fit_rectangle(evidence: FloatArray, weights: FloatArray, reach: FloatArray, 
         weights: (N,) trust in each of them.
         reach: (M, 2) points inside or on it: where no evidence covers a side, it lies at the outermost of these.
         spread_m: how far evidence may lie from its side [m].
+        upright: (N,) whether evidence was seen on an upright face, and so on a side turned to a camera.
+        eyes: (V, 2) where the cameras are.
     """
     few, few_weights = thin(evidence, _SCAN_POINTS), thin(weights, _SCAN_POINTS)
     yaw = float(_COARSE_RAD[np.argmin(_outline_cost(few, few_weights, _COARSE_RAD))])
@@ -91,7 +100,9 @@ def fit_rectangle(evidence: FloatArray, weights: FloatArray, reach: FloatArray, 
     bounds = _tight_bounds((centred @ _turn(yaw)).T, 1 + len(evidence) // 25)
     seen = np.zeros(4)
     for _ in range(_ALTERNATIONS):
-        bounds, seen, correction = _adjust(centred @ _turn(yaw), weights, bounds, spread_m)
+        away = _turned_away(bounds, (eyes - origin) @ _turn(yaw))
+        impossible = away[:, None] & upright
+        bounds, seen, correction = _adjust(centred @ _turn(yaw), weights, bounds, spread_m, impossible)
         yaw += correction
     local = (centred @ _turn(yaw)).T
     hidden = seen < _MIN_COVERED
@@ -124,13 +135,23 @@ def _gaps(local: FloatArray, bounds: FloatArray) -> FloatArray:
     return local[[0, 0, 1, 1]] - bounds[:, None]
 
 
+def _turned_away(bounds: FloatArray, eyes: FloatArray) -> BoolArray:
+    """(4,) whether no camera at `eyes` (V, 2) can see the upright face of each side."""
+    x, y = eyes.T
+    facing = np.stack([x < bounds[0], x > bounds[1], y < bounds[2], y > bounds[3]])
+    return np.asarray(~facing.any(axis=1))
+
+
 def _adjust(
-    points: FloatArray, weights: FloatArray, bounds: FloatArray, spread_m: float
+    points: FloatArray, weights: FloatArray, bounds: FloatArray, spread_m: float, impossible: BoolArray
 ) -> tuple[FloatArray, FloatArray, float]:
-    """One alternation on (N, 2) points in the rectangle's axes: bounds, coverage of the sides, turn to apply [rad]."""
+    """One alternation on (N, 2) points in the rectangle's axes: bounds, coverage of the sides, turn to apply [rad].
+
+    `impossible` (4, N) tells which point cannot be on which side.
+    """
     local = points.T
     gaps = _gaps(local, bounds)
-    distance = np.abs(gaps)
+    distance = np.where(impossible, np.inf, np.abs(gaps))
     side = distance.argmin(axis=0)
     columns = np.arange(len(side))
     error = gaps[side, columns]

@@ -4,16 +4,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.grid import TableGrid
 from spatialpin_ros.perception.models import Solid
+from spatialpin_ros.perception.support import ON_TABLE, find_supporters
 
 _CUBE_TOLERANCE = 0.15
 _STEPS = 12
+
+
+def settle(
+    grid: TableGrid, solids: Sequence[Solid], evidence: Sequence[Evidence], noise_m: float
+) -> tuple[list[Solid], list[int]]:
+    """Find what carries each solid and complete what is hidden; twice, as each helps the other.
+
+    Args:
+        grid: the working image.
+        solids: primitives in the table frame.
+        evidence: what was seen of each.
+        noise_m: standard deviation of depth [m].
+
+    Returns:
+        The completed solids, and the index of what carries each as `find_supporters` gives it.
+    """
+    completed, supporters = list(solids), [ON_TABLE] * len(solids)
+    for _ in range(2):
+        supporters = find_supporters(grid, completed, evidence, 0.010 + 3.0 * noise_m)
+        completed = complete_hidden(grid, solids, supporters)
+    return completed, supporters
 
 
 def complete_hidden(grid: TableGrid, solids: Sequence[Solid], supporters: Sequence[int]) -> list[Solid]:
@@ -79,7 +101,4 @@ def _extend(grid: TableGrid, solid: Solid, axis: int, direction: float, extent: 
     steps = int(np.argmin(hidden)) if not hidden.all() else _STEPS
     if steps == 0:
         return solid
-    size, centre = solid.size.copy(), solid.centre.copy()
-    size[axis] = reach[steps - 1]
-    centre[:2] += _axes(solid)[:, axis] * direction * 0.5 * (size[axis] - now)
-    return replace(solid, size=size, centre=centre)
+    return solid.extended(axis, direction, float(reach[steps - 1]) - now)

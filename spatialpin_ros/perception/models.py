@@ -86,6 +86,15 @@ class Solid:
         centre = np.array([self.centre[0], self.centre[1], top - 0.5 * height])
         return replace(self, centre=centre, size=np.array([self.size[0], self.size[1], height]))
 
+    def extended(self, axis: int, direction: float, by_m: float) -> Solid:
+        """The same box with its low (-1) or high (1) side along an axis moved outward [m]."""
+        size, centre = self.size.copy(), self.centre.copy()
+        size[axis] += by_m
+        along = np.array([np.cos(self.yaw_rad), np.sin(self.yaw_rad)])
+        outward = along if axis == 0 else np.array([-along[1], along[0]])
+        centre[:2] += 0.5 * direction * by_m * outward
+        return replace(self, size=size, centre=centre)
+
     @property
     def polygon(self) -> FloatArray:
         """(N, 2) convex footprint in table x, y [m]."""
@@ -150,7 +159,8 @@ def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
     if len(outline) < _MIN_EVIDENCE:
         return _bounding_prism(evidence, points, middle, height)
     spread = max(0.006, 4.0 * noise_m)
-    rectangle: Rectangle = fit_rectangle(outline, weights, evidence.reach, spread)
+    upright = np.arange(len(outline)) < len(sides)
+    rectangle: Rectangle = fit_rectangle(outline, weights, evidence.reach, spread, upright, evidence.eyes)
     circle: Circle = fit_circle(outline, weights, evidence.reach)
     if circle.residual_m < _CIRCLE_ADVANTAGE * rectangle.residual_m and circle.seen > 0.4:
         centre = np.array([*circle.centre, middle])

@@ -16,7 +16,7 @@ from spatialpin_ros.perception.assemble import Candidate, assemble
 from spatialpin_ros.perception.evidence import Evidence, find_borders, gather
 from spatialpin_ros.perception.foreground import foreground, workspace_window
 from spatialpin_ros.perception.grid import DepthGrid, TableGrid, smoothed
-from spatialpin_ros.perception.hidden import complete_hidden
+from spatialpin_ros.perception.hidden import settle
 from spatialpin_ros.perception.merging import merge_under_riders
 from spatialpin_ros.perception.models import fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
@@ -32,7 +32,6 @@ from spatialpin_ros.perception.segmentation import (
 )
 from spatialpin_ros.perception.self_filter import robot_mask
 from spatialpin_ros.perception.statistics import quantile
-from spatialpin_ros.perception.support import find_supporters
 from spatialpin_ros.perception.timing import StepClock
 from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import TABLE, Scene, SupportSurface
@@ -125,8 +124,7 @@ def scene_of_regions(
     """
     candidates = fit_regions(grid, regions, options, noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    supporters = find_supporters(grid, solids, evidence, 0.010 + 3.0 * noise_m)
-    solids = complete_hidden(grid, solids, supporters)
+    solids, supporters = settle(grid, solids, evidence, noise_m)
     candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
     scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options, noise_m)

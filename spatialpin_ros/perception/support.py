@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.grid import TableGrid
 from spatialpin_ros.perception.models import Solid
@@ -19,17 +19,23 @@ _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
 _SEE_THROUGH = 0.25
 _INSET = 0.85
-_UNLIKE_EDGES = 0.98
+_SLIVER = 0.3
+_RASTER = (np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2) + 0.5) / 20.0
 
 
 def overlap_share(upper: Solid, lower: Solid) -> float:
-    """Share of the footprint of `upper` that lies over that of `lower`, 0..1."""
-    # OpenCV finds no intersection of polygons whose edges lie on each other.
-    inset = upper.centre[:2] + _UNLIKE_EDGES * (upper.polygon - upper.centre[:2])
-    over = inset.astype(np.float32).reshape(-1, 1, 2)
-    under = lower.polygon.astype(np.float32).reshape(-1, 1, 2)
-    area, _ = cv2.intersectConvexConvex(over, under)
-    return float(np.clip(area / max(cv2.contourArea(over), 1e-8), 0.0, 1.0))
+    """Share of the footprint of `upper` that lies over that of `lower`, 0..1, counted on a raster of its extent."""
+    low, high = upper.polygon.min(axis=0), upper.polygon.max(axis=0)
+    raster = low + _RASTER * (high - low)
+    over = raster[_inside(raster, upper.polygon)]
+    return float(_inside(over, lower.polygon).mean()) if len(over) else 0.0
+
+
+def _inside(points: FloatArray, polygon: FloatArray) -> BoolArray:
+    """(N,) whether (N, 2) points are in a convex polygon of (M, 2) corners, anticlockwise."""
+    edges = np.roll(polygon, -1, axis=0) - polygon
+    apart = points[:, None] - polygon
+    return np.asarray((edges[:, 0] * apart[..., 1] >= edges[:, 1] * apart[..., 0]).all(axis=1))
 
 
 def find_supporters(
@@ -81,7 +87,25 @@ def _carrier(i: int, solids: Sequence[Solid], bottom_m: float, tolerance_m: floa
         if j != i and other.top_m < solids[i].top_m - 0.004 and abs(other.top_m - bottom_m) < tolerance_m
     ]
     overlap, j = max(candidates, default=(0.0, ON_TABLE))
-    return j if overlap >= _MIN_OVERLAP else ON_TABLE
+    if overlap >= _MIN_OVERLAP:
+        return j
+    slivers = [(overlap_share(solids[i], _behind_sliver(solids[j], solids[i])), j) for _, j in candidates]
+    overlap, j = max(slivers, default=(0.0, ON_TABLE))
+    return j if overlap >= _MOST_OVERLAP else ON_TABLE
+
+
+def _behind_sliver(lower: Solid, upper: Solid) -> Solid:
+    """Extend the hidden side of a box of which little more than one face is seen as far as `upper` may reach.
+
+    Of a carrier as wide as its rider, seen face-on, the rest of the top is hidden. A plate that stands upright before
+    something looks the same, but such plates are rare.
+    """
+    for axis in (0, 1):
+        low, high = lower.hidden[2 * axis : 2 * axis + 2]
+        least = min(float(lower.size[1 - axis]), lower.top_m)
+        if lower.shape == "box" and low != high and lower.size[axis] < _SLIVER * least:
+            lower = lower.extended(axis, -1.0 if low else 1.0, float(max(upper.size[:2])))
+    return lower
 
 
 def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], bottom_m: float) -> int:

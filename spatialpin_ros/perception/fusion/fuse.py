@@ -24,9 +24,8 @@ from spatialpin_ros.perception.fusion.joining import (
 from spatialpin_ros.perception.fusion.options import FusionOptions
 from spatialpin_ros.perception.fusion.registration import refine_poses
 from spatialpin_ros.perception.fusion.views import Shot, View, find_common_table, segment_view, several
-from spatialpin_ros.perception.hidden import complete_hidden
+from spatialpin_ros.perception.hidden import settle
 from spatialpin_ros.perception.options import PerceptionOptions
-from spatialpin_ros.perception.support import find_supporters
 from spatialpin_ros.perception.timing import StepClock
 from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import Scene, SupportSurface
@@ -103,8 +102,7 @@ def _scene_of_views(
     clock.note("join")
     grid = several(views, reference)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    supporters = find_supporters(grid, solids, evidence, 0.010 + 3.0 * noise_m)
-    solids = complete_hidden(grid, solids, supporters)
+    solids, supporters = settle(grid, solids, evidence, noise_m)
     candidates = [
         with_visibility(candidate, solid, views, group)
         for candidate, solid, group in zip(candidates, solids, groups, strict=True)

@@ -115,6 +115,7 @@ def _join_evidence(
         points=points,
         index=index,
         sides=points[points[:, 2] < top - margin, :2].astype(np.float64),
+        eyes=np.concatenate([part.eyes for part in parts]),
         rim=np.concatenate([part.rim for part in on_top]),
         reach=np.concatenate([part.reach for part in on_top]),
         cut_by_image=min(part.cut_by_image for part in parts),

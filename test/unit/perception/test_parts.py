@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def candidate(
     centre = np.array([*points[:, :2].mean(axis=0), 0.5 * size[2]])
     solid = Solid("box", centre, np.array(size), 0.0, False, 0.0005, 0.8)
     none = np.zeros((0, 2))
-    evidence = Evidence(size[2], 0.0, points.astype(np.float32), index, none, none, none, 0.0)
+    evidence = Evidence(size[2], 0.0, points.astype(np.float32), index, none, none, none, none, 0.0)
     mask = np.zeros(100, dtype=bool)
     mask[index] = True
     return Candidate(label, evidence, solid, mask.reshape(10, 10))
@@ -65,9 +67,7 @@ def test_something_seen_below_a_larger_top_is_not_inside_it() -> None:
     low = candidate(
         2, cloud((0.02, 0.06), (0.01, 0.05), (0.0, 0.02), 30), (0.04, 0.04, 0.02), np.arange(60, 90)
     )
-    raised = Evidence(
-        0.05, 0.035, *(getattr(bridge.evidence, n) for n in ("points", "index", "sides", "rim", "reach")), 0.0
-    )
+    raised = replace(bridge.evidence, top_m=0.05, bottom_m=0.035)
     assert len(join_parts([Candidate(1, raised, LARGE.solid, LARGE.mask), low], picture(RED, RED), 0.0)) == 2
 
 
