@@ -161,7 +161,8 @@ def _judge_on(case: _Case) -> Verdict:
     if bool(over) and abs(gap) <= allowed_gap_m:
         message = f"the {item.name} stands on the {target.name}, {offset * 1000:.0f} mm off its centre"
         return Verdict("stacked", "", message, numbers)
-    figures = f"{offset * 100:.1f} cm beside its centre, {gap * 100:+.1f} cm from its top"
+    level = "below" if gap < 0.0 else "above"
+    figures = f"{offset * 100:.1f} cm beside its centre, foot {abs(gap) * 100:.1f} cm {level} its top"
     if _touching(now.box, base.box, case.options.contact_gap_m):
         message = f"the {item.name} touches the {target.name} but does not stand on it ({figures})"
         return Verdict("contacted", "not_on_target", message, numbers)
