@@ -203,9 +203,9 @@ class FrameSource:
             self._subscribe(key)
 
     def _serve_color_alone(self) -> None:
-        """Give the newest colour image to those who have waited long enough for a complete frame."""
+        """Give the newest colour image to those who have waited long enough, while another topic is silent."""
         color = self._newest.get("color")
-        if self._color_alone_after_s is None or color is None:
+        if self._color_alone_after_s is None or color is None or all(self._received.values()):
             return
         tired = time.monotonic() - self._color_alone_after_s
         served = [e for e in self._waiting if e.began_s < tired and self._is_new(color, e)]

@@ -49,7 +49,7 @@ PARAMETERS = (
     Parameter("preload", True, "Load the learned modules at the start instead of at their first use."),
     Parameter(
         "depth_wait_s",
-        2.0,
+        4.0,
         "How long a request waits for depth before an image without will do, where a depth model is configured [s].",
         0.0,
         60.0,
