@@ -38,7 +38,7 @@ from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.plan import Plan, PlanFailure
-from spatialpin_ros.planning import PlanConflict, PlanningWorker, PlanOptions
+from spatialpin_ros.planning import PlanConflict, PlanningPool, PlanOptions
 from spatialpin_ros.planning.changes import changed_scene, hand_at
 from spatialpin_ros.scene import Scene
 
@@ -58,6 +58,7 @@ PARAMETERS = (
     Parameter("speed", 1.0, "Fraction of the joint velocity limits in free motions.", 0.01, 1.0, read_only=False),
     Parameter("linear_speed", 0.5, "The same in straight motions.", 0.01, 1.0, read_only=False),
     Parameter("seed", 0, "Of all random choices.", 0, 2**31 - 1, read_only=False),
+    Parameter("workers", 2, "Planning processes; each tries a seed of its own. 1: the seed alone decides.", 1, 16),
 )  # fmt: skip
 
 
@@ -70,7 +71,8 @@ class PlannerNode(Node):
         self._robot = RobotConfig.load(values["robot"])
         self._scene = NewestScene(self, values["scene_topic"])
         self._cancel = threading.Event()
-        self._planning: PlanningWorker | None = None
+        self._planning: PlanningPool | None = None
+        self._workers: int = values["workers"]
         self._urdf: str | None = None
         self._robot_known = threading.Event()
         self._robot_wait_s: float = values["robot_description_wait_s"] + 1.0
@@ -111,7 +113,8 @@ class PlannerNode(Node):
             return
         if self._planning is not None:
             self._planning.close()
-        self._urdf, self._planning = urdf, PlanningWorker(self._robot, urdf)
+        self._urdf = urdf
+        self._planning = PlanningPool(self._robot, urdf, workers=self._workers)
         self._robot_known.set()
         self.get_logger().info(f"planning for '{self._robot.name}'")
 

@@ -3,7 +3,8 @@
 
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.planner import Planner
+from spatialpin_ros.planning.pool import PlanningPool
 from spatialpin_ros.planning.revalidation import PlanConflict
 from spatialpin_ros.planning.worker import PlanningWorker
 
-__all__ = ["PlanConflict", "PlanOptions", "Planner", "PlanningWorker"]
+__all__ = ["PlanConflict", "PlanOptions", "Planner", "PlanningPool", "PlanningWorker"]
