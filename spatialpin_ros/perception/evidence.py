@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spatialpin_ros.arrays import Float32Array, FloatArray, Int32Array
 from spatialpin_ros.perception.grid import TableGrid
+from spatialpin_ros.perception.statistics import quantile
 
 _MIN_SIDE_MARGIN_M = 0.004
 
@@ -145,7 +146,7 @@ def gather(
     u, v = borders.u[part], borders.v[part]
     reach = grid.on_plane(u[on_top], v[on_top], top)
     rim = reach[~(occluded | carries)[on_top]]
-    bottom = float(np.quantile(points[:, 2], 0.02))
+    bottom = quantile(points[:, 2], 0.02)
     return Evidence(
         top_m=top,
         bottom_m=bottom,

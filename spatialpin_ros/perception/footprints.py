@@ -18,6 +18,7 @@ _MIN_SIDE_POINTS = 4
 _MIN_COVERED = 0.25
 _ALTERNATIONS = 4
 _L1_CORE_M = 0.0005
+_STILL_RAD, _STILL_M = 5e-4, 5e-5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +101,13 @@ def fit_rectangle(
     bounds = _tight_bounds((centred @ _turn(yaw)).T, 1 + len(evidence) // 25)
     seen = np.zeros(4)
     for _ in range(_ALTERNATIONS):
+        before = bounds
         away = _turned_away(bounds, (eyes - origin) @ _turn(yaw))
         impossible = away[:, None] & upright
         bounds, seen, correction = _adjust(centred @ _turn(yaw), weights, bounds, spread_m, impossible)
         yaw += correction
+        if abs(correction) < _STILL_RAD and np.abs(bounds - before).max() < _STILL_M:
+            break
     local = (centred @ _turn(yaw)).T
     hidden = seen < _MIN_COVERED
     if hidden.any():

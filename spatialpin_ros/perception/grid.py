@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, UInt8Array
 from spatialpin_ros.camera import CameraFrame, ImageMask
 from spatialpin_ros.geometry import Pose
+from spatialpin_ros.perception.statistics import median
 
 # A pixel whose depth jumps by this share of its depth against both neighbours of a row or column was measured
 # across an edge and lies on neither surface.
@@ -118,7 +119,7 @@ class TableGrid:
         measured = self.camera.depth[self.valid]
         if not len(measured):
             return 1.0 / self.camera.focal_px
-        return float(np.median(measured[:: max(1, len(measured) // 2000)])) / self.camera.focal_px
+        return median(measured[:: max(1, len(measured) // 2000)]) / self.camera.focal_px
 
     def crop(self, rows: slice, columns: slice) -> TableGrid:
         """Return the part of the grid in the given rows and columns."""

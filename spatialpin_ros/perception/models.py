@@ -20,9 +20,11 @@ from spatialpin_ros.perception.solids import (
     fit_sphere,
     upright_cylinder_distance,
 )
+from spatialpin_ros.perception.statistics import median
 from spatialpin_ros.scene import Shape
 
 _FIT_POINTS = 300
+_ROUND_POINTS = 160
 _OUTLINE_POINTS = 200
 _RIM_ERROR_M = 0.0008
 _MIN_EVIDENCE = 8
@@ -164,12 +166,12 @@ def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
     circle: Circle = fit_circle(outline, weights, evidence.reach)
     if circle.residual_m < _CIRCLE_ADVANTAGE * rectangle.residual_m and circle.seen > 0.4:
         centre = np.array([*circle.centre, middle])
-        residual = float(np.median(upright_cylinder_distance(points, centre, circle.radius, height)))
+        residual = median(upright_cylinder_distance(points, centre, circle.radius, height))
         size = np.array([2 * circle.radius, 2 * circle.radius, height])
         return Solid("cylinder", centre, size, 0.0, False, residual, circle.seen)
     centre = np.array([*rectangle.centre, middle])
     size = np.array([*rectangle.size, height])
-    residual = float(np.median(box_distance(points, centre, size, rectangle.yaw_rad)))
+    residual = median(box_distance(points, centre, size, rectangle.yaw_rad))
     low_x, high_x, low_y, high_y = (bool(share == 0.0) for share in rectangle.seen)
     covered = float(rectangle.seen.mean())
     return Solid(
@@ -192,7 +194,7 @@ def _bounding_prism(evidence: Evidence, points: FloatArray, middle: float, heigh
     yaw = float(np.arctan2(first[1], first[0]))
     centre = np.array([*corner.mean(axis=0), middle])
     size = np.array([*extents, height])
-    residual = float(np.median(box_distance(points, centre, size, yaw)))
+    residual = median(box_distance(points, centre, size, yaw))
     return Solid("box", centre, size, yaw, False, residual, 0.0)
 
 
@@ -208,7 +210,7 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     """
     if box.shape != "box" or box.residual_m < _BOX_DOUBT * noise_m:
         return None
-    found = fit_resting_cylinder(points, box.yaw_rad + _RESTING_TURNS)
+    found = fit_resting_cylinder(thin(points, _ROUND_POINTS), box.yaw_rad + _RESTING_TURNS)
     if (
         not 0.005 < found.radius < _MAX_RADIUS_M
         or abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m
@@ -233,7 +235,7 @@ def _ball(prism: Solid, evidence: Evidence, points: FloatArray, noise_m: float) 
     extents = np.array([*prism.size[:2], evidence.top_m])
     if prism.residual_m < _BOX_DOUBT * noise_m or extents.max() > _BALL_STRETCH * extents.min():
         return None
-    found = fit_resting_sphere(points)
+    found = fit_resting_sphere(thin(points, _ROUND_POINTS))
     if abs(2.0 * found.radius - evidence.top_m) > 0.006 + 3.0 * noise_m:
         return None
     if found.residual_m > _BALL_ADVANTAGE * _mean_distance(prism, points):

@@ -11,6 +11,7 @@ import numpy as np
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray
 from spatialpin_ros.errors import PerceptionError
 from spatialpin_ros.geometry import Pose
+from spatialpin_ros.perception.statistics import median
 
 _COARSE_M = 0.010
 _REFINEMENTS_M = (0.010, 0.007, 0.006)
@@ -78,7 +79,7 @@ def fit_plane(points: FloatArray, up: FloatArray, max_tilt_rad: float, min_share
             f"{np.degrees(tilt):.0f} deg (allowed {np.degrees(max_tilt_rad):.0f}); is the table in view, is the camera "
             "pose right?"
         )
-    return Plane(normal, offset, 1.4826 * float(np.median(distances[inside])), share)
+    return Plane(normal, offset, 1.4826 * median(distances[inside]), share)
 
 
 def _hypotheses(

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
 from spatialpin_ros.perception.grid import TableGrid
-from spatialpin_ros.perception.segmentation import linked_regions
 from spatialpin_ros.perception.solids import fit_resting_sphere
 from spatialpin_ros.perception.statistics import median
 
@@ -79,17 +78,15 @@ def find_plateaus(
     Returns:
         (h, w) plateau labels (0: none) and the plateaus that are large enough to be the top of something.
     """
-    right = level[:, :-1] & level[:, 1:] & (np.abs(height[:, :-1] - height[:, 1:]) < _SAME_LEVEL_M / 2)
-    down = level[:-1] & level[1:] & (np.abs(height[:-1] - height[1:]) < _SAME_LEVEL_M / 2)
-    right &= labels[:, :-1] == labels[:, 1:]
-    down &= labels[:-1] == labels[1:]
-    count, patches = linked_regions(level, right, down)
+    # Between two heights or two regions no pixel is level, so that patches never touch.
+    count, found_patches = cv2.connectedComponents(level.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    patches: Int32Array = np.asarray(found_patches, dtype=np.int32)
     region_areas = np.bincount(labels.ravel())
     depth = grid.camera.depth.ravel()
     usual_depth = median(depth[level.ravel()]) if level.any() else 1.0
     found: list[Plateau] = []
     doubtful: list[Plateau] = []
-    for index in _members(patches, count):
+    for index in _members(patches, int(count) - 1):
         region, label = int(labels.ravel()[index[0]]), int(patches.ravel()[index[0]])
         if len(index) < _MIN_SHARE * region_areas[region]:
             continue

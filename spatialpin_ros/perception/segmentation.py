@@ -22,9 +22,21 @@ def chromaticity(color: UInt8Array) -> Float32Array:
     Args:
         color: (h, w, 3) uint8 RGB.
     """
-    red, green, blue = (color[..., i].astype(np.float32) for i in range(3))
-    scale = 1.0 / (red + green + blue + np.float32(_DARK))
-    return np.stack([(red - green) * scale, (0.5 * (red + green) - blue) * scale], axis=-1)
+    return np.stack(_opponents(color), axis=-1)
+
+
+def _opponents(color: UInt8Array) -> tuple[Float32Array, Float32Array]:
+    red, green, blue = (np.ascontiguousarray(color[..., i]).astype(np.float32) for i in range(3))
+    scale = red + green
+    yellow = np.float32(0.5) * scale
+    scale += blue
+    scale += np.float32(_DARK)
+    np.reciprocal(scale, out=scale)
+    red -= green
+    red *= scale
+    yellow -= blue
+    yellow *= scale
+    return red, yellow
 
 
 def linked_regions(inside: BoolArray, link_right: BoolArray, link_down: BoolArray) -> tuple[int, Int32Array]:
@@ -64,15 +76,15 @@ def segment(
     Returns:
         Number of regions and (h, w) labels, 0 outside.
     """
-    chroma = chromaticity(color)
+    opponents = _opponents(color)
     links = []
     for axis in (1, 0):
         first = (slice(None),) * axis + (slice(None, -1),)
         second = (slice(None),) * axis + (slice(1, None),)
         joined = inside[first] & inside[second]
         joined &= np.abs(depth[first] - depth[second]) < depth_step_m
-        change = chroma[first] - chroma[second]
-        joined &= change[..., 0] ** 2 + change[..., 1] ** 2 < chroma_step**2
+        change = [(plane[first] - plane[second]) ** 2 for plane in opponents]
+        joined &= change[0] + change[1] < chroma_step**2
         links.append(joined)
     return linked_regions(inside, links[0], links[1])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.perception.statistics import quantile
+from spatialpin_ros.perception.statistics import median, quantile
 
 _ANGLES_RAD = np.deg2rad(np.arange(0.0, 180.0, 6.0))
 _FINE_RAD = np.deg2rad(np.arange(-6.0, 6.01, 1.0))
@@ -50,8 +50,8 @@ def fit_sphere(points: FloatArray) -> Sphere:
         centre = solution[:3]
         radius = float(np.sqrt(max(solution[3] + centre @ centre, 0.0)))
         error = np.abs(np.linalg.norm(local - centre, axis=1) - radius)
-        chosen = local[error <= np.quantile(error, 0.75)]
-    return Sphere(centre + origin, radius, float(np.median(error)))
+        chosen = local[error <= quantile(error, 0.75)]
+    return Sphere(centre + origin, radius, median(error))
 
 
 def fit_resting_sphere(points: FloatArray) -> Sphere:
