@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 
 from spatialpin_ros.camera import CameraFrame
@@ -16,17 +16,21 @@ from spatialpin_ros.scene import Scene, SceneObject
 
 
 def with_known_models(
-    scene: Scene, frame: CameraFrame, models: Sequence[ObjectModel], notes: list[str]
+    scene: Scene,
+    frame: CameraFrame,
+    models: Sequence[ObjectModel],
+    notes: list[str],
+    done: Container[str] = (),
 ) -> Scene:
-    """Align each model to every object that it is a model of.
+    """Align each model to every object that it is a model of, but for those whose ids are `done`.
 
-    A model that fits none of its objects leaves them as they are; `notes` says so.
+    An object that its model does not fit stays as it is; `notes` says so.
     """
     for model in models:
         meant = [item for item in scene.objects if is_meant(item, model.name)]
         if not meant:
             notes.append(f"model {model.file.name}: no object is a '{model.name}'")
-        for item in meant:
+        for item in (one for one in meant if one.id not in done):
             try:
                 scene = use_model(scene, item.id, _mesh(model), frame)
             except (BackendError, InvalidValueError, PerceptionError) as error:

@@ -16,10 +16,11 @@ from spatialpin_ros.perception.by_name import named_by_masks, with_found
 from spatialpin_ros.perception.completion import complete_scene
 from spatialpin_ros.perception.configuration import PerceptionConfig
 from spatialpin_ros.perception.fusion import SceneFuser
-from spatialpin_ros.perception.known_objects import with_known_models
+from spatialpin_ros.perception.known_objects import is_meant, with_known_models
 from spatialpin_ros.perception.learned.modules import Modules
 from spatialpin_ros.perception.nouns import with_nouns
 from spatialpin_ros.perception.reconstruct import reconstruct
+from spatialpin_ros.perception.remembered import RememberedBodies
 from spatialpin_ros.perception.rgb.reconstruct import estimate_frame, scene_of_estimate
 from spatialpin_ros.perception.rgb.upright import find_upright, quarter_turns
 from spatialpin_ros.perception.self_filter import robot_mask
@@ -91,6 +92,7 @@ class Perception:
         self._modules = modules or self._config.modules()
         self._lister = lister
         self._options = replace(self._config.geometry, workspace=workspace)
+        self._bodies = RememberedBodies()
         self._views = views
         self._last: Scene | None = None
         self._fuser = SceneFuser(self._options, replace(self._config.fusion, max_views=views))
@@ -225,15 +227,26 @@ class Perception:
 
     def _refined(self, scene: Scene, frame: CameraFrame, wanted: Sequence[str], notes: list[str]) -> Scene:
         scene = self._with_nouns(scene, frame, wanted, notes)
-        scene = with_known_models(scene, frame, self._config.models, notes)
+        if not self._config.models and not self._modules.completes:
+            return scene
+        seen = scene
+        scene, done = self._bodies.recall(scene)
+        scene = with_known_models(scene, frame, self._config.models, notes, done)
         if self._modules.completes:
-            try:
-                completer = self._modules.completion
-            except BackendError as error:
-                notes.append(f"objects keep their geometric shapes: {error}")
-            else:
-                scene = complete_scene(scene, frame, completer, notes)
+            scene = self._completed(scene, frame, notes, done)
+        self._bodies.remember(seen, scene)
         return scene
+
+    def _completed(self, scene: Scene, frame: CameraFrame, notes: list[str], done: frozenset[str]) -> Scene:
+        modelled = {
+            item.id for item in scene.objects if any(is_meant(item, m.name) for m in self._config.models)
+        }
+        try:
+            completer = self._modules.completion
+        except BackendError as error:
+            notes.append(f"objects keep their geometric shapes: {error}")
+            return scene
+        return complete_scene(scene, frame, completer, notes, done | modelled)
 
     def _with_nouns(self, scene: Scene, frame: CameraFrame, wanted: Sequence[str], notes: list[str]) -> Scene:
         if not self._modules.has("namer"):

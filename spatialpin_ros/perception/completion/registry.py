@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from spatialpin_ros.perception.completion.protocol import Completer
 from spatialpin_ros.scene import Scene
 
 _PACKAGE = "spatialpin_ros.perception.completion"
+_PATIENCE = 2
 _COMPLETERS = {
     "geometric": (f"{_PACKAGE}.geometric", "GeometricCompleter"),
     "http": (f"{_PACKAGE}.http", "HttpCompleter"),
@@ -42,13 +44,26 @@ def create_completer(name: str = "geometric", **settings: Any) -> Completer:
 
 
 def complete_scene(
-    scene: Scene, frame: CameraFrame, completer: Completer, notes: list[str] | None = None
+    scene: Scene,
+    frame: CameraFrame,
+    completer: Completer,
+    notes: list[str] | None = None,
+    done: Container[str] = (),
 ) -> Scene:
-    """Give every object with a mask the mesh of a back end, aligned to the image where it comes in its own frame.
+    """Give every object the mesh of a back end, aligned to the image where it comes in its own frame.
 
     An object for which the back end fails, or whose mesh does not fit the image, stays as it is; `notes` says why.
+    Those whose ids are `done` are left out, and after two failures of the back end in a row all others, too: it may be
+    away, and every object would wait for it.
     """
+    failures = 0
     for item in scene.objects:
+        if item.id in done:
+            continue
+        if failures == _PATIENCE:
+            if notes is not None:
+                notes.append(f"{item.name}: keeps its geometric shape: the completion failed before")
+            continue
         try:
             with module_boundary("completion"):
                 completion = completer.complete(frame, item)
@@ -60,7 +75,9 @@ def complete_scene(
             else:
                 options = AlignmentOptions(known_scale=False)
                 scene = use_model(scene, item.id, completion.mesh, frame, options)
+            failures = 0
         except (BackendError, InvalidValueError, PerceptionError) as error:
+            failures = failures + 1 if isinstance(error, BackendError) else 0
             if notes is not None:
                 notes.append(f"{item.name}: keeps its geometric shape: {error}")
     return scene

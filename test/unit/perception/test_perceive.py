@@ -11,6 +11,7 @@ import pytest
 from spatialpin_ros.errors import BackendError, CameraFrameError
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.perception import reconstruct
+from spatialpin_ros.perception.completion import Completion
 from spatialpin_ros.perception.configuration import ObjectModel, PerceptionConfig
 from spatialpin_ros.perception.learned import Detection, Modules, Segmentation
 from spatialpin_ros.perception.meshes import primitive_mesh
@@ -279,3 +280,48 @@ def test_while_modules_are_loaded_scenes_come_without_them(frame, perceive):
     assert early.scene.names == ("red cube",)
     assert "still being loaded" in early.notes[0]
     assert perception.measured(frame).scene.names == ("red mug",)
+
+
+class Counting:
+    """A completer that counts what it is asked for."""
+
+    name = "counting"
+
+    def __init__(self, fails=False):
+        self.asked, self.fails = [], fails
+
+    def complete(self, frame, item):
+        self.asked.append(item.name)
+        if self.fails:
+            raise BackendError("no answer from http://localhost:1")
+        return Completion(primitive_mesh(item.box, "box"), in_base=True)
+
+
+def test_bodies_are_made_once_for_what_stays_where_it_is(cast, bodies, cube, perceive):
+    def seen_at(y):
+        return cast([cube, bodies["cylinder"](0.6, y, 0.06, 0.08, BLUE)])
+
+    completer = Counting()
+    perception = perceive(Modules(completion=completer))
+    for _ in range(2):
+        scene = perception.measured(seen_at(-0.2)).scene
+        assert all(item.mesh is not None for item in scene.objects)
+    assert sorted(completer.asked) == ["blue cylinder", "red cube"]
+    perception.measured(seen_at(-0.1))
+    assert completer.asked[2:] == ["blue cylinder"]
+
+
+def test_a_server_that_is_away_is_not_asked_for_every_object(cast, bodies, perceive):
+    frame = cast([bodies["box"](0.4 + 0.1 * k, -0.2 + 0.12 * k, (0.05, 0.05, 0.05), RED) for k in range(4)])
+    completer = Counting(fails=True)
+    seen = perceive(Modules(completion=completer)).measured(frame)
+    assert len(seen.scene.objects) == 4
+    assert len(completer.asked) == 2
+    assert len(seen.notes) == 4
+
+
+def test_a_model_is_not_completed_over(frame, cube_file, perceive):
+    completer = Counting()
+    perception = perceive(Modules(completion=completer), models=(ObjectModel("cube", cube_file, 0.001),))
+    assert perception.measured(frame).scene.objects[0].mesh is not None
+    assert completer.asked == []
