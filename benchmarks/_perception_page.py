@@ -126,11 +126,11 @@ def _main_table(columns: Columns, table: Sequence[Row]) -> str:
         step = ' class="step"' if row.name.startswith("  ") else ""
         asked = escape(row.asked)
         body.append(
-            f'<tr{step}><td>{escape(row.name)}</td>{"".join(cells)}<td class="asked first">{asked}</td></tr>'
+            f"<tr{step}><td>{escape(row.name)}</td><td class='asked'>{asked}</td>{''.join(cells)}</tr>"
         )
     return (
-        f'<table><thead><tr><th></th>{head}<th class="asked first">asked</th></tr><tr><th></th>{second}'
-        f'<th class="asked first"></th></tr></thead><tbody>{"".join(body)}</tbody></table>'
+        f'<table><thead><tr><th></th><th class="asked">asked</th>{head}</tr><tr><th></th><th class="asked"></th>'
+        f"{second}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 
 
@@ -195,30 +195,50 @@ def findings(case: Case) -> list[str]:
 
 
 def picture(case: Case) -> np.ndarray:
-    """(H, W, 3) RGB: the part of the image with the objects, enlarged, with true and perceived boxes."""
+    """(H, W, 3) RGB: the part of the image with the objects, enlarged, with what is true and what is perceived."""
     frame = case.frame
-    boxes = [(item.box, TRUE_RGB) for item in case.truth.objects]
-    boxes += [(item.box, SEEN_RGB) for item in case.scene.objects]
-    corners = np.concatenate([_project(frame, box) for box, _ in boxes])
-    low = np.maximum(corners.min(axis=0) - _MARGIN_PX, 0).astype(int)
-    high = np.minimum(corners.max(axis=0) + _MARGIN_PX, frame.size[::-1]).astype(int)
+    drawn = [
+        (line, TRUE_RGB)
+        for item in case.truth.objects
+        for line in _lines(item.box, item.spec.kind == "cylinder", item.spec.kind == "sphere")
+    ]
+    drawn += [
+        (line, SEEN_RGB)
+        for item in case.scene.objects
+        for line in _lines(item.box, item.shape == "cylinder", item.shape == "sphere")
+    ]
+    lines = [(_project(frame, line), color) for line, color in drawn]
+    everything = np.concatenate([pixels for pixels, _ in lines])
+    low = np.maximum(everything.min(axis=0) - _MARGIN_PX, 0).astype(int)
+    high = np.minimum(everything.max(axis=0) + _MARGIN_PX, frame.size[::-1]).astype(int)
     scale = _PICTURE_PX / max(high[0] - low[0], 1.25 * (high[1] - low[1]))
     part = frame.color[low[1] : high[1], low[0] : high[0]]
     canvas = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     for halo in (True, False):
-        for box, color in boxes:
-            pixels = np.round(((_project(frame, box) - low + 0.5) * scale - 0.5) * 16).astype(np.int32)
-            for a, b in _EDGES:
-                ink, width = (DARK_RGB, 5) if halo else (color, 2)
-                cv2.line(canvas, pixels[a].tolist(), pixels[b].tolist(), ink, width, cv2.LINE_AA, 4)
+        for pixels, color in lines:
+            fixed = np.round(((pixels - low + 0.5) * scale - 0.5) * 16).astype(np.int32).reshape(-1, 1, 2)
+            ink, width = (DARK_RGB, 5) if halo else (color, 2)
+            cv2.polylines(canvas, [fixed], False, ink, width, cv2.LINE_AA, 4)
     return np.asarray(canvas)
 
 
-def _project(frame: CameraFrame, box: OrientedBox) -> np.ndarray:
-    local = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
-    return frame.intrinsics.project(
-        frame.base_T_camera.inverse().transform(box.pose.transform(local * box.size))
-    )
+def _lines(box: OrientedBox, is_cylinder: bool, is_ball: bool) -> list[np.ndarray]:
+    """(N, 3) lines in the base frame: edges of a box, rims and sides of a cylinder, three circles of a ball."""
+    if not (is_cylinder or is_ball):
+        corners = box.corners
+        return [corners[[a, b]] for a, b in _EDGES]
+    angle = np.linspace(0.0, 2.0 * np.pi, 49)
+    circle = 0.5 * box.size[0] * np.column_stack([np.cos(angle), np.sin(angle), np.zeros(len(angle))])
+    if is_ball:
+        return [box.pose.transform(circle[:, order]) for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0])]
+    rims = [
+        box.pose.transform(circle + np.array([0.0, 0.0, side * 0.5 * box.size[2]])) for side in (-1.0, 1.0)
+    ]
+    return [*rims, *(np.stack([rims[0][k], rims[1][k]]) for k in range(0, 48, 12))]
+
+
+def _project(frame: CameraFrame, points: np.ndarray) -> np.ndarray:
+    return frame.intrinsics.project(frame.base_T_camera.inverse().transform(points))
 
 
 def _plan(case: Case) -> str:

@@ -116,9 +116,9 @@ def measure(kinds: Sequence[str], noises: Sequence[str], seeds: range, repeats: 
 def print_table(columns: Columns, table: list[Row], title: str) -> None:
     shown = Table(title=title, title_style="bold", pad_edge=False)
     shown.add_column("", no_wrap=True)
+    shown.add_column("asked", no_wrap=True)
     for kind, noise in columns:
         shown.add_column(f"{kind}\n{NOISE_WORDS[noise]}", justify="right", no_wrap=True)
-    shown.add_column("asked", no_wrap=True)
     styles = {None: "", True: "green", False: "bold red"}
     for row in table:
         cells = []
@@ -126,7 +126,7 @@ def print_table(columns: Columns, table: list[Row], title: str) -> None:
             ratio = "" if figure.ratio is None else f" [dim]{figure.ratio:.2f}x[/dim]"
             style = styles[figure.reached]
             cells.append((f"[{style}]{figure.text}[/{style}]" if style else figure.text) + ratio)
-        shown.add_row(row.name, *cells, row.asked)
+        shown.add_row(row.name, row.asked, *cells)
     Console(width=40 + 20 * (len(columns) + 1) + 20).print(shown)
 
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import OrientedBox, Pose
+from spatialpin_ros.perception.robust_fit import minimise
 from spatialpin_ros.scene import Shape
 
 _NEIGHBOURS = 40
@@ -25,8 +25,6 @@ _HEADINGS = np.deg2rad(np.arange(0.0, 360.0, 5.0))
 _INCLINATIONS = np.deg2rad(np.arange(6.0, 86.0, 4.0))
 _ALIGNED = 8.0
 _SCALE_M = 0.002
-# A further step would gain less than what noise takes.
-_FTOL, _XTOL = 2e-3, 1e-4
 _TRUST_SIZE = 0.2
 _LEAST_M = 0.006
 _WHOLE, _WIDEST = 0.55, 1.4
@@ -85,20 +83,18 @@ def look_at(points: FloatArray, eye: FloatArray, most: int = _NORMALS, neighbour
 def fit_tilted_box(seen: Seen) -> Tilted:
     """The box with a level axis that the points lie on; what is hidden reaches down to the table."""
     heading, inclination = _box_direction(seen.normals[:: max(1, len(seen.normals) // _DIRECTIONS)])
-    axes = _axes(heading, inclination)
+    axes = _axes(np.array(heading), np.array(inclination))
     low, high = _extents(seen, axes)
     start = np.concatenate([[heading, inclination], 0.5 * (low + high) @ axes.T, np.log(high - low)])
     points = _thin(seen.points)
 
     def residuals(values: FloatArray) -> FloatArray:
-        size = np.exp(values[5:])
-        local = (points - values[2:5]) @ _axes(values[0], values[1])
-        pull = _TRUST_SIZE * (values[5:] - start[5:]) * np.exp(start[5:])
-        return np.concatenate([_box_distance(local, size), pull * np.sqrt(len(points))])
+        size = np.exp(values[:, 5:])
+        local = (points - values[:, None, 2:5]) @ _axes(values[:, 0], values[:, 1])
+        pull = _TRUST_SIZE * (values[:, 5:] - start[5:]) * np.exp(start[5:])
+        return np.concatenate([_box_distance(local, size[:, None]), pull * np.sqrt(len(points))], axis=1)
 
-    found = least_squares(
-        residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25, ftol=2e-3, xtol=1e-4
-    ).x
+    found = minimise(residuals, start, _SCALE_M)
     axes, size = _axes(found[0], found[1]), np.exp(found[5:])
     centre, size = _down_to_table(seen, found[2:5], axes, size)
     error = _capped(_box_distance((points - centre) @ axes, size))
@@ -139,15 +135,13 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
     start = np.array([*axis, *centre, np.log(radius), np.log(high - low)])
 
     def residuals(values: FloatArray) -> FloatArray:
-        direction = values[:3] / np.linalg.norm(values[:3])
-        pull = _TRUST_SIZE * (values[6:] - start[6:]) * np.exp(start[6:]) * np.sqrt(len(points))
-        return np.concatenate(
-            [_cylinder_distance(points - values[3:6], direction, *np.exp(values[6:])), pull]
-        )
+        direction = values[:, :3] / _length(values[:, :3])[:, None]
+        pull = _TRUST_SIZE * (values[:, 6:] - start[6:]) * np.exp(start[6:]) * np.sqrt(len(points))
+        size = np.exp(values[:, 6:, None])
+        distance = _cylinder_distance(points - values[:, None, 3:6], direction, size[:, 0], size[:, 1])
+        return np.concatenate([distance, pull], axis=1)
 
-    found = least_squares(
-        residuals, start, loss="soft_l1", f_scale=_SCALE_M, max_nfev=25, ftol=2e-3, xtol=1e-4
-    ).x
+    found = minimise(residuals, start, _SCALE_M)
     axis, centre, (radius, length) = found[:3] / np.linalg.norm(found[:3]), found[3:6], np.exp(found[6:])
     if 2.0 * radius > _WIDEST * width:
         return None
@@ -161,10 +155,17 @@ def _cylinder_along(seen: Seen, points: FloatArray, axis: FloatArray) -> Tilted 
     return Tilted("cylinder", OrientedBox(pose, np.array([2 * radius, 2 * radius, length])), error)
 
 
-def _axes(heading: float, inclination: float) -> FloatArray:
-    """(3, 3) columns: the inclined axis, the level one, and their normal."""
+def _axes(heading: FloatArray, inclination: FloatArray) -> FloatArray:
+    """(..., 3, 3) columns: the inclined axis, the level one, and their normal."""
     c, s, cos, sin = np.cos(heading), np.sin(heading), np.cos(inclination), np.sin(inclination)
-    return np.array([[c * cos, -s, -c * sin], [s * cos, c, -s * sin], [sin, 0.0, cos]])
+    level = np.zeros_like(c)
+    rows = [[c * cos, -s, -c * sin], [s * cos, c, -s * sin], [sin, level, cos]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _length(vectors: FloatArray) -> FloatArray:
+    """(...) length of (..., d) vectors."""
+    return np.asarray(np.sqrt(np.einsum("...i,...i->...", vectors, vectors)))
 
 
 def _box_direction(normals: FloatArray) -> tuple[float, float]:
@@ -216,19 +217,20 @@ def _down_to_table(
 
 
 def _box_distance(local: FloatArray, size: FloatArray) -> FloatArray:
-    """(N,) distance of points in a box's frame from its surface [m]."""
+    """(..., N) distance of points in a box's frame from its surface [m]."""
     away = np.abs(local) - 0.5 * size
-    outside = np.linalg.norm(np.maximum(away, 0.0), axis=1)
-    return np.asarray(outside + np.abs(np.minimum(away.max(axis=1), 0.0)))
+    return np.asarray(_length(np.maximum(away, 0.0)) + np.abs(np.minimum(away.max(axis=-1), 0.0)))
 
 
-def _cylinder_distance(from_centre: FloatArray, axis: FloatArray, radius: float, length: float) -> FloatArray:
-    """(N,) distance of points from a cylinder's surface [m]."""
-    along = from_centre @ axis
-    across = np.linalg.norm(from_centre - along[:, None] * axis, axis=1)
-    away = np.column_stack([across - radius, np.abs(along) - 0.5 * length])
-    outside = np.linalg.norm(np.maximum(away, 0.0), axis=1)
-    return np.asarray(outside + np.abs(np.minimum(away.max(axis=1), 0.0)))
+def _cylinder_distance(
+    from_centre: FloatArray, axis: FloatArray, radius: FloatArray | float, length: FloatArray | float
+) -> FloatArray:
+    """(..., N) distance of points from a cylinder's surface [m]; `axis` is (..., 3)."""
+    along = np.asarray((from_centre @ axis[..., None])[..., 0])
+    across = np.sqrt(np.maximum(np.einsum("...i,...i->...", from_centre, from_centre) - along**2, 0.0))
+    beside, beyond = across - radius, np.abs(along) - 0.5 * length
+    outside = np.hypot(np.maximum(beside, 0.0), np.maximum(beyond, 0.0))
+    return np.asarray(outside + np.abs(np.minimum(np.maximum(beside, beyond), 0.0)))
 
 
 def surface_error(points: FloatArray, shape: Shape, pose: Pose, size: FloatArray) -> float:
