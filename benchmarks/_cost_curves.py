@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _restarts import Simplifier, best_at, corner_cuts, random_shortcuts, restarted, shares
 
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.ompl_planners import run_ompl
 from spatialpin_ros.planning.rrt_star import PathOptions, PathResult, plan_path
-from spatialpin_ros.planning.shortcut import path_length, shortcut
+from spatialpin_ros.planning.shortcut import path_length
 
 Motion = tuple[CollisionWorld, np.ndarray, np.ndarray]
 Run = Callable[[CollisionWorld, np.ndarray, np.ndarray, float, int], list[tuple[float, float]]]
@@ -30,18 +31,15 @@ def ours(
     return list(found.cost_over_time) if isinstance(found, PathResult) else []
 
 
-def connect_and_shorten(
-    world: CollisionWorld, start: np.ndarray, goal: np.ndarray, budget_s: float, seed: int
-) -> list[tuple[float, float]]:
-    """OMPL's RRT-Connect and shortcuts, once."""
-    began = time.perf_counter()
-    path = run_ompl(
-        "rrt_connect", world, start, goal[None], lambda: time.perf_counter() - began > budget_s, seed
-    )
-    if path is None:
-        return []
-    found = shortcut(world, path, np.random.default_rng(seed), step_rad=CHECK_RAD)
-    return [(time.perf_counter() - began, path_length(found))]
+def restarts(simplify: Simplifier, seed_offset: int = 0) -> Run:
+    """RRT-Connect and a simplifier, begun anew until the time is up, with the seeds of ours."""
+
+    def run(
+        world: CollisionWorld, start: np.ndarray, goal: np.ndarray, budget_s: float, seed: int
+    ) -> list[tuple[float, float]]:
+        return restarted(world, start, goal[None], budget_s, seed + seed_offset, simplify)[0]
+
+    return run
 
 
 def optimising(name: str) -> Run:
@@ -65,7 +63,9 @@ def optimising(name: str) -> Run:
 
 PLANNERS: dict[str, Run] = {
     "rrt_star (ours)": ours,
-    "RRT-Connect + shortcuts (OMPL)": connect_and_shorten,
+    "RRT-Connect + shortcuts, restarted": restarts(random_shortcuts),
+    "RRT-Connect + corner cuts, restarted": restarts(corner_cuts),
+    "the same, other seeds": restarts(corner_cuts, 1_000_003),
     "RRT* (OMPL)": optimising("rrt_star"),
     "Informed RRT* (OMPL)": optimising("informed_rrt_star"),
     "BIT* (OMPL)": optimising("bit_star"),
@@ -81,11 +81,7 @@ class Curve:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """(M, T) length of the best path of each motion at each time; inf before there is one."""
-        rows = np.full((len(self.histories), len(times)), np.inf)
-        for row, history in zip(rows, self.histories, strict=True):
-            for seconds, cost in history:
-                row[times >= seconds] = np.minimum(row[times >= seconds], cost)
-        return rows
+        return best_at(self.histories, list(times))
 
 
 def curves(motions: Sequence[Motion], budget_s: float) -> list[Curve]:
@@ -97,7 +93,7 @@ def curves(motions: Sequence[Motion], budget_s: float) -> list[Curve]:
 
 
 def figures(found: Sequence[Curve], budget_s: float) -> dict[str, Any]:
-    """Solved and median length at a tenth and at the end of the budget; how often ours was ever the longer one."""
+    """Solved and median length at a tenth and at the end of the budget; ours against the restarts at equal times."""
     times = np.array([0.1 * budget_s, budget_s])
     result: dict[str, Any] = {}
     for curve in found:
@@ -107,11 +103,10 @@ def figures(found: Sequence[Curve], budget_s: float) -> dict[str, Any]:
             "median_rad_at_tenth": float(np.median(early)),
             "median_rad_at_end": float(np.median(late)),
         }
-    dense = np.linspace(0.0, budget_s, 400)
-    mine, connect = found[0].at(dense), found[1].at(dense)
-    above = (mine > connect + 1e-9) & np.isfinite(connect)
-    result["ours_longer_at_end"] = int(above[:, -1].sum())
-    result["ours_longer_at_some_time"] = int(above.any(axis=1).sum())
+    named = {curve.name: curve.histories for curve in found}
+    ours_name, plain, corners, again = list(named)[:4]
+    for first, second in ((ours_name, plain), (ours_name, corners), (corners, again)):
+        result[f"{first} against {second}"] = shares(named[first], named[second], budget_s)
     return result
 
 

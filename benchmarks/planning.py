@@ -26,6 +26,7 @@ import _clock  # noqa: F401  before anything that reads the clock
 import numpy as np
 from _cost_curves import curves, figures, plot
 from _machine import in_words, machine_line, spread, wilson, write_result
+from _restarts import in_lines
 from rich.console import Console
 from rich.table import Table
 
@@ -180,7 +181,11 @@ def cost_curves(planner: Planner, queries: list[Query], arguments: argparse.Name
     found = curves(hard, arguments.budget)
     if arguments.plot:
         plot(arguments.plot, found, arguments.budget)
-    return {"motions": len(hard), "budget_s": arguments.budget, **figures(found, arguments.budget)}
+    shown = figures(found, arguments.budget)
+    for title, against in shown.items():
+        if " against " in title:
+            print("\n".join(in_lines(title, against)))
+    return {"motions": len(hard), "budget_s": arguments.budget, **shown}
 
 
 def inverse_kinematics(planner: Planner, count: int, seed: int) -> dict[str, Any]:

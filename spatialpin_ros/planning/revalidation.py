@@ -127,7 +127,8 @@ class Revalidation:
         nearest = int(np.argmin(np.linalg.norm(positions - bad, axis=1)))
         kinds = {body.name: body.kind for body in obstacles}
         touched = dict.fromkeys(name for pair in world.contacts(bad) for name in pair)
-        ids = tuple(name for name in touched if kinds.get(name) == "object")
+        held = moving.stage.holding
+        ids = tuple(name for name in touched if kinds.get(name) == "object" and name != held)
         time_s, why = float(times[nearest]), world.explain(bad)
         return PlanConflict(moving.index, moving.stage.name, time_s, why, "touches", ids)
 
