@@ -119,6 +119,16 @@ def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedMod
     return LoadedModel(network.to(device).eval(), settings, device, half)
 
 
+def check_folder(settings: ModelSettings) -> None:
+    """Refuse a folder that is not there, before libraries are imported that take seconds.
+
+    Raises:
+        BackendError: says how to get it.
+    """
+    if _is_path(settings.model) and not Path(settings.model).expanduser().is_dir():
+        raise BackendError(f"{settings.model}: there is no such folder {_get(settings)}")
+
+
 def read_kind(settings: ModelSettings, classes: Mapping[str, str]) -> str:
     """The model_type of a model; `classes` are those that would do, for the error. Raises as `load_model`."""
     return str(_read("config", require("transformers").AutoConfig, settings, classes).model_type)
@@ -132,8 +142,6 @@ def load_part(kind: str, settings: ModelSettings) -> Any:
 def _read(
     what: str, factory: Any, settings: ModelSettings, classes: Mapping[str, str], **options: Any
 ) -> Any:
-    if _is_path(settings.model) and not Path(settings.model).expanduser().is_dir():
-        raise BackendError(f"{settings.model}: there is no such folder {_get(settings)}")
     safetensors, hub_errors = require("safetensors"), require("huggingface_hub.errors")
     # A model in the cache needs no network, and a network that is away costs half a minute of retries.
     attempts = (True, settings.offline) if _is_cached(settings.model) else (settings.offline,)

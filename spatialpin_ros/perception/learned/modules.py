@@ -119,9 +119,11 @@ class Modules:
 
         Meant for a thread of its own: whoever asks meanwhile for a module that is not ready is told so at once.
         """
-        self._loading = set(self.configured)
+        # What needs no network is there at once.
+        roles = sorted(self.configured, key=lambda role: role in NETWORKS)
+        self._loading = set(roles)
         problems = []
-        for role in self.configured:
+        for role in roles:
             try:
                 self._get(role)
             except SpatialPinError as error:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, Literal, get_args
 
 from spatialpin_ros.errors import BackendError
-from spatialpin_ros.perception.learned.loading import ModelSettings, read_kind
+from spatialpin_ros.perception.learned.loading import ModelSettings, check_folder, read_kind
 
 Role = Literal["detector", "segmenter", "depth", "namer"]
 AUTO = "auto"
@@ -56,6 +56,7 @@ def create_module(role: Role, name: str = AUTO, **settings: Any) -> Any:
     own = {key: value for key, value in settings.items() if key not in shared}
     try:
         model = ModelSettings(**{key: value for key, value in settings.items() if key in shared})
+        check_folder(model)
         kind = _kind_of(role, model) if name == AUTO else _class(role, name)
         return kind(model, **own)
     except TypeError as error:

@@ -108,7 +108,7 @@ def test_without_transformers_the_command_to_install_is_named(monkeypatch):
     with pytest.raises(
         BackendError, match=r"need transformers; install with: pip install 'spatialpin_ros\[learned\]'"
     ):
-        create_module("namer", "clip", model="x")
+        create_module("namer", "clip", model="a/b")
 
 
 def test_a_torchvision_that_does_not_fit_is_named(monkeypatch, tmp_path):
