@@ -151,7 +151,8 @@ class Perceiver:
             header.frame_id,
         )
         try:
-            perceived = self._perception.colored(view, names)
+            robot = None if self._robot is None else self._robot.at(view.stamp_s)
+            perceived = self._perception.colored(view, names, robot)
         except CameraFrameError as error:
             raise CameraFrameError(f"{why}: {error}") from error
         return replace(perceived, notes=(f"seen without depth: {why}", *perceived.notes))

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.camera import CameraFrame, Intrinsics
 from spatialpin_ros.changes import compare
@@ -33,6 +35,7 @@ from spatialpin_ros.perception.thinning import (
 from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import Scene
 
+_ROBOT_MARGIN_M = 0.05
 Lister = Callable[[UInt8Array], Sequence[str]]
 
 
@@ -146,8 +149,15 @@ class Perception:
         self._last = self._fuser.scene() if several else scene
         return self._last, several
 
-    def colored(self, view: ColorView, names: Sequence[str] = ()) -> Perceived:
+    def colored(
+        self, view: ColorView, names: Sequence[str] = (), robot: RobotBody | None = None
+    ) -> Perceived:
         """Rebuild the scene of a colour image, with estimated depth; confidences are lowered.
+
+        Args:
+            view: the observation.
+            names: of objects to look for; none: those of the configuration.
+            robot: where the robot was at the exposure; its pixels are left out.
 
         Raises:
             CameraFrameError: when no depth module is configured, or the image cannot be used.
@@ -166,6 +176,7 @@ class Perception:
         frame = estimate_frame(view.color, view.intrinsics, self._modules, options, notes)
         base = frame.base_frame if view.base_T_camera is None else view.base_frame
         frame = replace(frame, stamp_s=view.stamp_s, base_frame=base, camera_frame=view.camera_frame)
+        frame = _without(frame, None if view.base_T_camera is None else robot)
         wanted = self._wanted(frame.color, names, notes)
         try:
             scene = scene_of_estimate(frame, wanted, self._modules, options, notes)
@@ -259,6 +270,14 @@ class Perception:
         except BackendError as error:
             notes.append(f"objects keep their geometric nouns: {error}")
             return scene
+
+
+def _without(frame: CameraFrame, robot: RobotBody | None) -> CameraFrame:
+    """The frame without depth on the robot, found within the error of estimated depth."""
+    if robot is None:
+        return frame
+    mask = robot_mask(frame, robot, _ROBOT_MARGIN_M)
+    return replace(frame, depth_m=np.where(mask, np.float32(0.0), frame.depth_m))
 
 
 def _thinned(view: ColorView, max_pixels: int) -> ColorView:

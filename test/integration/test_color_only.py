@@ -41,7 +41,7 @@ def color_only(graph_of, tmp_path, monkeypatch):
     perception.write_text(yaml.safe_dump({"depth": module, "rgb": {"table_z_m": 0.0}}))
     nodes = {
         "simulator": (f"camera:={camera}",),
-        "scene": (f"camera:={camera}", f"perception:={perception}", "preload:=false", "reject_robot:=false"),
+        "scene": (f"camera:={camera}", f"perception:={perception}", "preload:=false"),
         "reasoner": (),
         "planner": (),
         "executor": ("dry_run:=false",),
