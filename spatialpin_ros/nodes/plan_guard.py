@@ -38,6 +38,10 @@ class PlanGuards:
     @contextmanager
     def watch(self, plan: Plan) -> Iterator[PlanGuard]:
         """Watch one plan for as long as the context lasts."""
+        if not self._client.service_is_ready():
+            self._node.get_logger().warning(
+                f"{self._client.srv_name} is not there: nothing that gets in the way will be noticed"
+            )
         guard = PlanGuard(self._node, self._client, plan)
         self._stages.tell_scenes(guard.on_scene)
         try:
