@@ -15,26 +15,18 @@ from spatialpin_ros.geometry import Pose
 from spatialpin_ros.scene import Scene
 
 if TYPE_CHECKING:
-    from spatialpin_ros.perception.configuration import PerceptionConfig
-    from spatialpin_ros.perception.perceive import Lister, Perceived, Perception
+    from spatialpin_ros.perception.perceive import Perceived, Perception
 
 
 def make_perception(configuration: str, workspace: Workspace | None) -> Perception:
     """Make perception of config/perception/<configuration>.yaml, or of the YAML file at a path."""
     from spatialpin_ros.perception.configuration import PerceptionConfig
     from spatialpin_ros.perception.perceive import Perception
-
-    config = PerceptionConfig.load(configuration)
-    return Perception(config, workspace, lister=make_lister(config))
-
-
-def make_lister(config: PerceptionConfig) -> Lister | None:
-    """What names the objects of an image, where the configuration asks a vision-language model."""
-    if config.lister is None:
-        return None
     from spatialpin_ros.reasoning.listing import ObjectLister
 
-    return ObjectLister(config.lister)
+    config = PerceptionConfig.load(configuration)
+    lister = None if config.lister is None else ObjectLister(config.lister)
+    return Perception(config, workspace, lister=lister)
 
 
 def perceive_depth(

@@ -11,7 +11,6 @@ from typing import Any
 from rclpy.node import Node
 from spatialpin_interfaces.msg import SceneChanges
 
-from spatialpin_ros.commands.perceive import make_lister
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.conversions import (
     camera_frame_from_msgs,
@@ -26,6 +25,7 @@ from spatialpin_ros.nodes.robot_body import RobotBodySource
 from spatialpin_ros.perception.configuration import PerceptionConfig
 from spatialpin_ros.perception.perceive import ColorView, Perceived, Perception
 from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
+from spatialpin_ros.reasoning.listing import ObjectLister
 from spatialpin_ros.scene import Scene
 
 
@@ -66,7 +66,8 @@ class Perceiver:
         self._node, self._camera, self._pose, self._robot = node, camera, pose, robot
         self._rectified: bool = values["rectified"]
         config = PerceptionConfig.load(values["perception"])
-        self._perception = Perception(config, camera.workspace, values["views"], make_lister(config))
+        lister = None if config.lister is None else ObjectLister(config.lister)
+        self._perception = Perception(config, camera.workspace, values["views"], lister)
         self._tracker = SceneTracker(forget_after_s=values["forget_after_s"])
         self._told: tuple[str, ...] = ()
         if "depth" not in camera.topics and not self._perception.without_depth:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spatialpin_ros.arrays import UInt8Array
 from spatialpin_ros.errors import BackendError
-from spatialpin_ros.reasoning.backends.prompted import PromptedBackend
 from spatialpin_ros.reasoning.images import opencv
 from spatialpin_ros.reasoning.registry import create_backend
-from spatialpin_ros.reasoning.turns import Conversation, objects
+
+if TYPE_CHECKING:
+    from spatialpin_ros.reasoning.backends.prompted import PromptedBackend
 
 
 class ObjectLister:
@@ -33,6 +34,8 @@ class ObjectLister:
             ModelError: when the model cannot be reached or gives no usable reply.
         """
         backend = self._made()
+        from spatialpin_ros.reasoning.turns import Conversation, objects
+
         prompts = backend.prompts
         found = Conversation(backend.model, prompts, backend.max_repairs).ask(
             "objects",
@@ -48,6 +51,9 @@ class ObjectLister:
         if self._backend is None:
             settings = dict(self._settings)
             made = create_backend(settings.pop("backend"), **settings)
+            # Only here: what it needs may not be installed, which `create_backend` has told by now.
+            from spatialpin_ros.reasoning.backends.prompted import PromptedBackend
+
             if not isinstance(made, PromptedBackend):
                 raise BackendError(
                     f"back end '{made.name}' looks at no images; name objects with openai or transformers"
