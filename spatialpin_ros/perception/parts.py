@@ -11,12 +11,11 @@ import numpy as np
 
 from spatialpin_ros.arrays import BoolArray, FloatArray, UInt8Array
 from spatialpin_ros.perception.assemble import Candidate
-from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.segmentation import chromaticity
 
 _SAME_CHROMA = 0.05
 _SAMPLE = 200
-_INSIDE_SHARE, _INSIDE_M = 0.9, 0.004
+_INSIDE_SHARE, _INSIDE_M, _SHEET_M = 0.9, 0.004, 0.005
 
 
 def join_parts(candidates: Sequence[Candidate], color: UInt8Array, noise_m: float) -> list[Candidate]:
@@ -36,7 +35,7 @@ def join_parts(candidates: Sequence[Candidate], color: UInt8Array, noise_m: floa
             continue
         parts = (current[i], current[j])
         small, large = sorted(parts, key=lambda part: len(part.evidence.index))
-        if _inside_share(large, small.evidence, _INSIDE_M + 2.0 * noise_m) < _INSIDE_SHARE:
+        if _inside_share(large, small, _INSIDE_M + 2.0 * noise_m) < _INSIDE_SHARE:
             continue
         whole = replace(large, mask=_union(large.mask, small.mask))
         current = {k: whole if item in parts else item for k, item in current.items()}
@@ -54,9 +53,12 @@ def _union(one: BoolArray | None, other: BoolArray | None) -> BoolArray | None:
     return one if one is None or other is None else one | other
 
 
-def _inside_share(large: Candidate, evidence: Evidence, tolerance_m: float) -> float:
-    """Share of the points of the evidence that lie in the seen part of a box or cylinder grown by `tolerance_m`."""
-    solid = large.solid
+def _inside_share(large: Candidate, small: Candidate, tolerance_m: float) -> float:
+    """Share of the points of one candidate that lie in the seen part of the other's box or cylinder, grown a little.
+
+    What is as thin as a sheet carries nothing: it may also lie below the seen part, as the leg of an arch does.
+    """
+    solid, evidence = large.solid, small.evidence
     if solid.fixed_height or solid.shape == "unknown":
         return 0.0
     points = evidence.points[:: max(1, len(evidence.points) // _SAMPLE)]
@@ -68,5 +70,7 @@ def _inside_share(large: Candidate, evidence: Evidence, tolerance_m: float) -> f
         local = np.abs(offset @ np.array([[cosine, -sine], [sine, cosine]]))
         outside = (local - 0.5 * solid.size[:2]).max(axis=1)
     z = points[:, 2]
-    level = (z < solid.top_m + tolerance_m) & (z > large.evidence.bottom_m - tolerance_m)
+    sheet = float(small.solid.size[:2].min()) < _SHEET_M
+    lowest = 0.0 if sheet else large.evidence.bottom_m - tolerance_m
+    level = (z < solid.top_m + tolerance_m) & (z > lowest)
     return float(((outside < tolerance_m) & level).mean())

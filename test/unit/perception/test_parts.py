@@ -63,12 +63,11 @@ def test_other_colours_and_neighbours_stay_apart(other: Candidate, color: tuple[
 
 
 def test_something_seen_below_a_larger_top_is_not_inside_it() -> None:
-    bridge = Candidate(1, LARGE.evidence, LARGE.solid, LARGE.mask)
     low = candidate(
         2, cloud((0.02, 0.06), (0.01, 0.05), (0.0, 0.02), 30), (0.04, 0.04, 0.02), np.arange(60, 90)
     )
-    raised = replace(bridge.evidence, top_m=0.05, bottom_m=0.035)
-    assert len(join_parts([Candidate(1, raised, LARGE.solid, LARGE.mask), low], picture(RED, RED), 0.0)) == 2
+    raised = replace(LARGE, evidence=replace(LARGE.evidence, bottom_m=0.035))
+    assert len(join_parts([raised, low], picture(RED, RED), 0.0)) == 2
 
 
 @pytest.mark.parametrize("noise_m", [0.0, 0.002])
@@ -96,3 +95,8 @@ def test_order_statistics() -> None:
     assert median(values) == np.median(values)
     assert quantile(values, 0.97) == np.quantile(values, 0.97)
     assert quantile(values[:1], 0.5) == values[0]
+
+
+def test_a_sheet_below_the_seen_part_belongs_to_it() -> None:
+    raised = replace(LARGE, evidence=replace(LARGE.evidence, bottom_m=0.035))
+    assert len(join_parts([raised, SLIVER], picture(RED, RED), 0.0)) == 1
