@@ -27,15 +27,16 @@ _MARGIN_PX = 24
 _STYLE = """
 :root { color-scheme: light; --ink: #1c2430; --soft: #5d6878; --line: #dde3ea; --good: #14713b; --bad: #b3261e; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1500px; padding: 28px 32px 60px; color: var(--ink); background: #fff;
+body { margin: 0 auto; max-width: 1680px; padding: 28px 24px 60px; color: var(--ink); background: #fff;
   font: 15px/1.5 "DejaVu Sans", system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 8px; }
 p { margin: 6px 0; max-width: 980px; } .soft { color: var(--soft); font-size: 13px; }
 code { background: #f2f5f8; padding: 1px 5px; border-radius: 4px; font-size: 13px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 12.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 9px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 4px 7px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child, td.asked, th.asked { text-align: left; }
+td.asked { white-space: normal; width: 170px; min-width: 170px; font-size: 11.5px; line-height: 1.3; }
 thead th { border-bottom: 2px solid var(--ink); font-weight: 600; } thead tr:first-child th { border-bottom: 0; }
 .first { border-left: 1px solid var(--line); } tr.step td { color: var(--soft); }
 .good { color: var(--good); font-weight: 600; } .bad { color: #fff; background: var(--bad); font-weight: 600; }
@@ -95,7 +96,7 @@ def _how() -> str:
         f"mm. Partly hidden means less than {HIDDEN_VISIBILITY:.0%} visible. Size is the mean absolute error of the "
         f"three extents. With noise, errors and shortfalls may be {NOISY_FACTOR} times as large; the small number is "
         "the share of what is allowed that is used up. Objects that touch or stand on each other differ in colour. "
-        "One core; wall time depends on what else the machine does, CPU time does not.</p>"
+        "One core; wall time depends on all that the machine does meanwhile, CPU time less.</p>"
     )
 
 

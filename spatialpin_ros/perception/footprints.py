@@ -13,7 +13,7 @@ from spatialpin_ros.arrays import BoolArray, FloatArray
 _CAP_M = 0.006
 _COARSE_RAD = np.deg2rad(np.arange(0.0, 90.0, 2.0))
 _FINE_RAD = np.deg2rad(np.arange(-2.0, 2.01, 0.25))
-_SCAN_POINTS = 160
+_SCAN_POINTS = 110
 _MIN_SIDE_POINTS = 4
 _MIN_COVERED = 0.25
 _ALTERNATIONS = 4

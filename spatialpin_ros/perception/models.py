@@ -34,6 +34,7 @@ _CIRCLE_ADVANTAGE = 0.95
 _ROUND_ADVANTAGE = 0.75
 _RESTING_ADVANTAGE = 1.03
 _RESTING_LENGTH = 1.15
+_LEAST_WIDTH, _MOST_WIDTH = 0.35, 1.4
 # A box fits its own points to well under the noise; what fits no better may be round.
 _BOX_DOUBT = 0.60
 _BALL_STRETCH, _BALL_ADVANTAGE = 2.5, 0.85
@@ -209,6 +210,10 @@ def _resting(box: Solid, evidence: Evidence, points: FloatArray, noise_m: float)
     The box's rim gives the length, which the cloud of points cuts short, and half of the heading.
     """
     if box.shape != "box" or box.residual_m < _BOX_DOUBT * noise_m:
+        return None
+    # One side of the box is the diameter, as its height is; the rim of a round top may make it look narrower.
+    widths = box.size[:2] / evidence.top_m
+    if not ((widths > _LEAST_WIDTH) & (widths < _MOST_WIDTH)).any():
         return None
     found = fit_resting_cylinder(thin(points, _ROUND_POINTS), box.yaw_rad + _RESTING_TURNS)
     if (
