@@ -70,19 +70,21 @@ def rrt_connect(
         start: (D,) and goals: (K, D), all valid.
         stop: asked in every iteration; True ends the search.
         range_rad: longest edge [rad].
-        shorter_than: leave out the samples that no path shorter than this can pass [rad].
+        shorter_than: sample only where paths shorter than this can pass [rad].
 
     Returns:
         (N, D) waypoints from start to one of the goals, or None.
     """
     rng = np.random.default_rng(seed)
-    lower, span = world.robot.lower, world.robot.upper - world.robot.lower
+    lower, upper = _box(start, goals, shorter_than, world.robot.lower, world.robot.upper)
+    span = upper - lower
     from_start, from_goal = Tree(start[None]), Tree(goals)
     samples, used = np.empty((0, len(start))), 0
     while not stop():
         if used == len(samples):
             samples, used = lower + span * rng.random((_BATCH, len(start))), 0
-            samples = samples[_useful(samples, start, goals, shorter_than)]
+            if np.isfinite(shorter_than):
+                samples = samples[_useful(samples, start, goals, shorter_than)]
             if not len(samples):
                 continue
         sample, used = samples[used], used + 1
@@ -99,10 +101,22 @@ def rrt_connect(
     return None
 
 
+def _box(
+    start: FloatArray, goals: FloatArray, shorter_than: float, lower: FloatArray, upper: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The part of the limits that holds the ellipsoids of all shorter paths (Gammell et al., IROS 2014)."""
+    if not np.isfinite(shorter_than):
+        return lower, upper
+    apart = np.linalg.norm(goals - start, axis=1)[:, None]
+    along = (goals - start) / np.maximum(apart, 1e-12)
+    across = np.maximum(shorter_than**2 - apart**2, 0.0)
+    half = 0.5 * np.sqrt((shorter_than * along) ** 2 + across * (1.0 - along**2))
+    middle = (goals + start) / 2.0
+    return np.maximum(lower, (middle - half).min(axis=0)), np.minimum(upper, (middle + half).max(axis=0))
+
+
 def _useful(samples: FloatArray, start: FloatArray, goals: FloatArray, shorter_than: float) -> BoolArray:
     """Which samples lie in the ellipsoid of the paths that are shorter (Gammell et al., IROS 2014)."""
-    if not np.isfinite(shorter_than):
-        return np.ones(len(samples), dtype=bool)
     before = np.linalg.norm(samples - start, axis=1)
     after = np.linalg.norm(samples[:, None] - goals, axis=2).min(axis=1)
     return np.asarray(before + after < shorter_than)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from spatialpin_ros.planning import rrt_connect as rrt_connect_module
 from spatialpin_ros.planning.collision_world import CollisionWorld
 from spatialpin_ros.planning.obstacles import scene_obstacles
 from spatialpin_ros.planning.robot_model import RobotModel
@@ -72,3 +73,21 @@ def test_it_stops_when_told(gate: Gate) -> None:
 
     assert rrt_connect(world, start, goal[None], stop, 0) is None
     assert len(asked) == 3
+
+
+def test_samples_that_no_shorter_path_can_pass_are_left_out(robot: RobotModel) -> None:
+    start = np.array(robot.config.home)
+    goals = np.stack([start + 0.2, start - 0.1])
+    lower, upper = rrt_connect_module._box(start, goals, 1.0, robot.lower, robot.upper)
+    assert (lower >= robot.lower).all()
+    assert (upper <= robot.upper).all()
+    assert (upper - lower).max() < 1.5
+    samples = np.random.default_rng(0).normal(start, 0.25, (20_000, robot.dimension))
+    useful = rrt_connect_module._useful(samples, start, goals, 1.0)
+    inside = ((samples >= lower) & (samples <= upper)).all(axis=1)
+    assert not (useful & ~inside).any()
+    assert 0 < useful.sum() < len(samples)
+    ends = np.concatenate([start[None], goals])
+    assert rrt_connect_module._useful(ends, start, goals, 1.0).all()
+    everywhere = rrt_connect_module._box(start, goals, np.inf, robot.lower, robot.upper)
+    assert np.array_equal(everywhere, (robot.lower, robot.upper))
