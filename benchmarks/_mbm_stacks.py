@@ -177,7 +177,7 @@ def _once(setting: Setting, problem: Problem, world: Any, planner: str, budget_s
     if path is None:
         return Run(problem.name, (), failure=f"no path in {budget_s:g} s")
     curve = [(time.perf_counter() - began, path_length(path))]
-    path = shortcut(world, path, np.random.default_rng(setting.seed))
+    path = shortcut(world, path, np.random.default_rng(setting.seed), step_rad=CHECK_RAD)
     curve.append((time.perf_counter() - began, path_length(path)))
     return Run(problem.name, tuple(curve), planner, setting.world(problem).path(path, CHECK_RAD))
 
@@ -214,7 +214,12 @@ class BulletChecker:
         return bool(inside) and not self._touches(q)
 
     def motion(self, start: FloatArray, end: FloatArray, *, start_is_free: bool = False) -> bool:
-        steps = max(1, int(np.ceil(np.linalg.norm(end - start) / STEP_RAD)))
+        return self.edge(start, end, start_is_free=start_is_free)
+
+    def edge(
+        self, start: FloatArray, end: FloatArray, step_rad: float | None = None, *, start_is_free: bool = True
+    ) -> bool:
+        steps = max(1, int(np.ceil(np.linalg.norm(end - start) / (step_rad or STEP_RAD))))
         last = 1 if start_is_free else 0
         return all(self.valid(start + (end - start) * k / steps) for k in range(steps, last - 1, -1))
 
