@@ -131,7 +131,7 @@ def plot(path: Path, found: Sequence[Curve], budget_s: float) -> None:
         ylabel="median length / best known",
         title=f"{len(best)} carrying motions that no straight line solves",
     )
-    upper.legend()
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     lower.set(xscale="log", xlabel="time [ms]", ylabel="solved [%]", ylim=(0, 105))
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
