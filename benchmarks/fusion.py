@@ -31,7 +31,6 @@ from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
 from spatialpin_ros.perception.annotate import annotate
 from spatialpin_ros.perception.fusion import FusionOptions, fuse
-from spatialpin_ros.perception.top_view import top_view
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.simulation import PALETTE, ObjectSpec, TrueObject, World
 
@@ -190,15 +189,10 @@ def measure(seeds: range, noise: str, folder: Path | None) -> tuple[dict[str, Ta
 
 
 def write_picture(path: Path, frames: Sequence[CameraFrame], scene: Scene) -> None:
-    """Write both images and the fused scene from above."""
+    """Write what the first camera saw, and the fused scene over the image of the second."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [frames[0].color, annotate(frames[1].color, scene), top_view(scene)]
-    height = max(part.shape[0] for part in parts)
-    padded = [
-        cv2.copyMakeBorder(p, 0, height - p.shape[0], 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3)
-        for p in parts
-    ]
-    cv2.imwrite(str(path), np.hstack(padded)[:, :, ::-1])
+    parts = [frames[0].color, annotate(frames[1].color, scene)]
+    cv2.imwrite(str(path), np.hstack(parts)[:, :, ::-1])
 
 
 def print_results(results: dict[str, Tally], scenes: int, noise: str) -> None:

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from spatialpin_ros.arrays import FloatArray, UInt8Array
-from spatialpin_ros.perception.palette import ink
 from spatialpin_ros.scene import Scene, SceneObject
 
 _EDGES = ((0, 1), (0, 2), (0, 4), (1, 3), (1, 5), (2, 3), (2, 6), (3, 7), (4, 5), (4, 6), (5, 7), (6, 7))
@@ -72,7 +73,7 @@ def annotate(
 
 
 def _draw_object(picture: UInt8Array, scene: Scene, item: SceneObject, scale: float, *, strong: bool) -> None:
-    color = ink(item.color_rgb)
+    color = _ink(item.color_rgb)
     thickness = max(1, round(scale))
     if item.mask is not None and item.mask.area:
         mask = item.mask.full(picture.shape[:2]).astype(np.uint8)
@@ -150,7 +151,7 @@ def place_labels(
                 if cost < least:
                     best, least = place, cost
         taken.append(best)
-        labels.append(_anchored(Label(text, ink(item.color_rgb), (middle, top), best), silhouettes[item.id]))
+        labels.append(_anchored(Label(text, _ink(item.color_rgb), (middle, top), best), silhouettes[item.id]))
     return labels
 
 
@@ -181,3 +182,15 @@ def _overlap(a: Bounds, b: Bounds) -> float:
     width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
     return 100.0 * width * height / max((a[2] - a[0]) * (a[3] - a[1]), 1.0)
+
+
+def _ink(rgb: npt.ArrayLike) -> tuple[int, int, int]:
+    """A clear, bright version of an RGB colour 0..255 for lines; grey stays grey."""
+    red, green, blue = (np.asarray(rgb, dtype=np.float64) / 255.0).tolist()
+    hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
+    if saturation > 0.18:
+        saturation, value = max(saturation, 0.65), max(value, 0.85)
+    else:
+        value = max(value, 0.55)
+    strong = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * strong[0]), round(255 * strong[1]), round(255 * strong[2])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ _FOV_DEG = (5.0, 150.0)
 _FAR_M = 200.0
 
 
-class _DepthModel:
+class _DepthModel(ABC):
     """Batches images of one size; subclasses run one batch."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -32,8 +33,9 @@ class _DepthModel:
             results.update(zip(indices, self._run(batch, intrinsics), strict=True))
         return [results[index] for index in range(len(images))]
 
+    @abstractmethod
     def _run(self, batch: Sequence[UInt8Array], intrinsics: Intrinsics | None) -> list[DepthEstimate]:
-        raise NotImplementedError
+        """Estimate images of one size."""
 
 
 class DepthAnythingEstimator(_DepthModel):

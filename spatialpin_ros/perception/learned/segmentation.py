@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ _SAM = {"sam": "SamModel", "sam_hq": "SamHQModel"}
 _SAM2 = {"sam2": "Sam2Model", "sam2_video": "Sam2Model"}
 
 
-class _PromptedModel:
+class _PromptedModel(ABC):
     """Batches images whose prompts have equal kind and number; subclasses run one batch."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -46,8 +47,9 @@ class _PromptedModel:
                 results[index] = result
         return results
 
+    @abstractmethod
     def _run(self, batch: Sequence[tuple[UInt8Array, Prompt]]) -> list[Segmentation]:
-        raise NotImplementedError
+        """Segment images with prompts of one kind."""
 
 
 class SamSegmenter(_PromptedModel):

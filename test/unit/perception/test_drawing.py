@@ -10,7 +10,6 @@ from PIL import ImageFont
 
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.annotate import annotate, place_labels
-from spatialpin_ros.perception.top_view import top_view
 
 COLORS = [(200, 30, 30), (30, 60, 200), (30, 150, 50), (235, 205, 30), (120, 40, 170), (20, 180, 190)]
 
@@ -46,19 +45,7 @@ def test_names_do_not_cover_each_other(cast, bodies, options):
         assert label.rectangle[2] <= frame.intrinsics.width
 
 
-def test_top_view_shows_each_object_in_its_colour(cast, bodies, options):
-    _, scene = _crowd(cast, bodies, options)
-    picture = top_view(scene, width=500)
-    assert picture.shape[1] == 500
-    assert picture.dtype == np.uint8
-    red = (picture[..., 0] > 180) & (picture[..., 1] < 120) & (picture[..., 2] < 120)
-    blue = (picture[..., 2] > 180) & (picture[..., 0] < 120) & (picture[..., 1] < 150)
-    assert red.sum() > 100
-    assert blue.sum() > 100
-
-
 def test_empty_scene_can_be_drawn(cast, options):
     frame = cast([])
     scene = reconstruct(frame, options)
     np.testing.assert_array_equal(annotate(frame.color, scene), frame.color)
-    assert top_view(scene).ndim == 3
