@@ -7,6 +7,7 @@ noise of the depth at all, nor the bias of half a pixel that the outermost point
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from spatialpin_ros.perception.grid import TableGrid
 from spatialpin_ros.perception.statistics import quantile
 
 _MIN_SIDE_MARGIN_M = 0.004
+_SAME_TOP_M = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,4 +159,33 @@ def gather(
         rim=rim,
         reach=reach,
         cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),
+    )
+
+
+def join_evidence(
+    parts: Sequence[Evidence], points: Float32Array, index: npt.NDArray[np.intp], noise_m: float
+) -> Evidence:
+    """Put the evidence of one object's parts or views together; one that shows no top says nothing about its rim.
+
+    Args:
+        parts: what is put together.
+        points: (N, 3) all their points in the table frame [m].
+        index: (N,) flat pixel indices of these.
+        noise_m: standard deviation of depth [m].
+    """
+    highest = max(part.top_m for part in parts)
+    on_top = [part for part in parts if part.top_m > highest - _SAME_TOP_M - 2.0 * noise_m]
+    weights = np.array([len(part.points) for part in on_top], dtype=np.float64)
+    top = float(np.average([part.top_m for part in on_top], weights=weights))
+    margin = max(_MIN_SIDE_MARGIN_M, 3.0 * noise_m)
+    return Evidence(
+        top_m=top,
+        bottom_m=min(part.bottom_m for part in parts),
+        points=points,
+        index=index,
+        sides=points[points[:, 2] < top - margin, :2].astype(np.float64),
+        eyes=np.concatenate([part.eyes for part in parts]),
+        rim=np.concatenate([part.rim for part in on_top]),
+        reach=np.concatenate([part.reach for part in on_top]),
+        cut_by_image=min(part.cut_by_image for part in parts),
     )

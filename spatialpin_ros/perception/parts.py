@@ -13,7 +13,7 @@ from spatialpin_ros.arrays import BoolArray, FloatArray, UInt8Array
 from spatialpin_ros.perception.assemble import Candidate
 from spatialpin_ros.perception.segmentation import chromaticity
 
-_SAME_CHROMA = 0.05
+SAME_CHROMA = 0.05
 _SAMPLE = 200
 _INSIDE_SHARE, _INSIDE_M, _SHEET_M = 0.9, 0.004, 0.005
 
@@ -28,10 +28,10 @@ def join_parts(candidates: Sequence[Candidate], color: UInt8Array, noise_m: floa
         color: (h, w, 3) uint8 RGB of that image.
         noise_m: standard deviation of depth [m].
     """
-    hues = [_hue(candidate, color) for candidate in candidates]
+    hues = [hue(candidate, color) for candidate in candidates]
     current = dict(enumerate(candidates))
     for i, j in combinations(range(len(candidates)), 2):
-        if current[i] is current[j] or np.linalg.norm(hues[i] - hues[j]) > _SAME_CHROMA:
+        if current[i] is current[j] or np.linalg.norm(hues[i] - hues[j]) > SAME_CHROMA:
             continue
         parts = (current[i], current[j])
         small, large = sorted(parts, key=lambda part: len(part.evidence.index))
@@ -42,7 +42,7 @@ def join_parts(candidates: Sequence[Candidate], color: UInt8Array, noise_m: floa
     return list(dict.fromkeys(current.values()))
 
 
-def _hue(candidate: Candidate, color: UInt8Array) -> FloatArray:
+def hue(candidate: Candidate, color: UInt8Array) -> FloatArray:
     """(2,) mean chromaticity."""
     index = candidate.evidence.index
     few = index[:: max(1, len(index) // _SAMPLE)]

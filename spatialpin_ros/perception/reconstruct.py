@@ -13,6 +13,7 @@ from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Arra
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception.assemble import Candidate, assemble
+from spatialpin_ros.perception.divided import join_divided
 from spatialpin_ros.perception.evidence import Evidence, find_borders, gather
 from spatialpin_ros.perception.foreground import foreground, workspace_window
 from spatialpin_ros.perception.grid import DepthGrid, TableGrid, smoothed
@@ -252,6 +253,7 @@ def fit_regions(
         solid = fit_solid(evidence, noise_m, options.prism_residual_m)
         found.append(Candidate(label, evidence, solid, regions.labels == label))
     found = join_parts(found, grid.camera.color, noise_m)
+    found = join_divided(found, grid, regions.labels, noise_m, options.prism_residual_m)
     clock.note("fit")
     return found
 

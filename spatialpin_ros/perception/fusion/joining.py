@@ -12,15 +12,13 @@ import numpy.typing as npt
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, UInt8Array
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception.assemble import Candidate, visible_share
-from spatialpin_ros.perception.evidence import Evidence
+from spatialpin_ros.perception.evidence import join_evidence
 from spatialpin_ros.perception.fusion.association import Member
 from spatialpin_ros.perception.fusion.options import FusionOptions
 from spatialpin_ros.perception.fusion.views import View, chromaticities
 from spatialpin_ros.perception.models import Solid, fit_solid
 from spatialpin_ros.perception.options import PerceptionOptions
 
-_SAME_TOP_M = 0.005
-_SIDE_MARGIN_M = 0.004
 _CHECKED_POINTS = 150
 _FRAGMENT_MARGIN_M, _FRAGMENT_SHARE = 0.005, 0.7
 
@@ -54,7 +52,7 @@ def join(
         np.concatenate([_colors(c) for c in members]),
         options.voxel_m,
     )
-    evidence = _join_evidence([c.evidence for c in members], points, index, noise_m)
+    evidence = join_evidence([c.evidence for c in members], points, index, noise_m)
     solid = fit_solid(evidence, noise_m, perception.prism_residual_m)
     return Candidate(members[0].label, evidence, solid, mask, colors)
 
@@ -98,28 +96,6 @@ def fragments(candidates: Sequence[Candidate], options: FusionOptions) -> set[in
                 found.add(i)
                 break
     return found
-
-
-def _join_evidence(
-    parts: Sequence[Evidence], points: Float32Array, index: npt.NDArray[np.intp], noise_m: float
-) -> Evidence:
-    """Put evidence together; a view that does not see the top says nothing about its rim."""
-    highest = max(part.top_m for part in parts)
-    on_top = [part for part in parts if part.top_m > highest - _SAME_TOP_M - 2.0 * noise_m]
-    weights = np.array([len(part.points) for part in on_top], dtype=np.float64)
-    top = float(np.average([part.top_m for part in on_top], weights=weights))
-    margin = max(_SIDE_MARGIN_M, 3.0 * noise_m)
-    return Evidence(
-        top_m=top,
-        bottom_m=min(part.bottom_m for part in parts),
-        points=points,
-        index=index,
-        sides=points[points[:, 2] < top - margin, :2].astype(np.float64),
-        eyes=np.concatenate([part.eyes for part in parts]),
-        rim=np.concatenate([part.rim for part in on_top]),
-        reach=np.concatenate([part.reach for part in on_top]),
-        cut_by_image=min(part.cut_by_image for part in parts),
-    )
 
 
 def _merge_points(
