@@ -162,11 +162,13 @@ class ExecutorNode(Node):
         return response
 
     def _approve(self, _: Any, response: Any) -> Any:
-        if not self._jobs:
-            response.message = "no task is waiting for approval"
+        jobs = list(self._jobs)
+        given = next((job.task_id for job in jobs if job.approval.give()), None)
+        if given is None:
+            doing = f"; {jobs[0].task_id} shows no plan now" if jobs else ""
+            response.message = f"no plan is waiting for approval{doing}"
             return response
-        self._jobs[0].approved.set()
-        response.success, response.message = True, f"{self._jobs[0].task_id} may move"
+        response.success, response.message = True, f"{given} may move"
         return response
 
     def _accept(self, _: Any) -> GoalResponse:
@@ -208,7 +210,7 @@ class ExecutorNode(Node):
         task = plan.task if plan is not None else task_from_msg(goal.task)
         job = Job(task.id, task=task, plan=plan)
         if goal.approved:
-            job.approved.set()
+            job.approval.give_in_advance()
         return job
 
     def _finish(self, handle: Any, ended: Ended, result: Any) -> Any:

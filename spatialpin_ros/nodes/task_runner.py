@@ -25,6 +25,7 @@ from spatialpin_ros.execution import (
     slowed,
     translate_task,
 )
+from spatialpin_ros.nodes.approval import Approval
 from spatialpin_ros.nodes.stages import StageServices, TaskRefusedError
 from spatialpin_ros.nodes.support import POLL_S
 from spatialpin_ros.outcome import Outcome
@@ -66,15 +67,15 @@ class Told:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
-    """A task to do: words, a task, or a task with its plan, and the events that steer it."""
+    """A task to do: words, a task, or a task with its plan, and what steers it."""
 
     task_id: str
     request: str = ""
     task: Task | None = None
     plan: Plan | None = None
-    approved: threading.Event = field(default_factory=threading.Event)
+    approval: Approval = field(default_factory=Approval)
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
@@ -152,7 +153,11 @@ class _Attempt:
     def run(self) -> Ended:
         scene, task = self._scene_and_task()
         plan = self._job.plan
-        if plan is None or self._too_old(scene):
+        if plan is not None and self._too_old(scene):
+            # What was approved in advance is the given plan, not the one that takes its place.
+            self._job.approval.take()
+            plan = None
+        if plan is None:
             if self._too_old(scene):
                 scene, task = self._look_again(scene, task)
             plan = self._plan(scene, task)
@@ -230,16 +235,20 @@ class _Attempt:
         return Ended(replace(outcome, task_id=self._job.task_id))
 
     def _approved(self, doubts: Sequence[str]) -> bool:
-        """Whether the arm may move: at once when nothing speaks against it, else when a person says so."""
-        if not (self._settings.dry_run or doubts) or self._job.approved.is_set():
-            return not self._job.cancel.is_set()
+        """Whether the arm may move: at once when nothing speaks against it, else when a person says so.
+
+        An approval is good for one plan: the next one of the same job needs another.
+        """
+        approval, cancel = self._job.approval, self._job.cancel
+        if approval.take() or not (self._settings.dry_run or doubts):
+            return not cancel.is_set()
         why = f"; {'; '.join(doubts)}" if doubts else ""
+        approval.ask()
         self._tell(TaskProgress.WAITING_FOR_APPROVAL, f"the plan is shown; waiting for ~/approve{why}")
         deadline = time.monotonic() + self._settings.approval_timeout_s
-        while time.monotonic() < deadline and not self._job.cancel.is_set():
-            if self._job.approved.wait(POLL_S):
-                return True
-        return False
+        while time.monotonic() < deadline and not cancel.is_set() and not approval.wait(POLL_S):
+            pass
+        return approval.take() and not cancel.is_set()
 
     def _on_feedback(self, feedback: Feedback) -> None:
         state = TaskProgress.VERIFYING if feedback.stage == "verify" else TaskProgress.EXECUTING

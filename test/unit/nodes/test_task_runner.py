@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -97,10 +96,16 @@ class Stages:
         return self.plans.pop(0) if self.plans else stack_plan(task, scene_stamp_s=scene_stamp_s)
 
 
-def run(job, stages=None, arm=None, settings=SETTINGS, now_s=130.0):
+def run(job, stages=None, arm=None, settings=SETTINGS, now_s=130.0, listener=lambda _: None):
     told = []
     stages, arm = stages or Stages(), arm or Arm()
-    ended = TaskRunner(arm, Gripper(), stages, lambda: now_s).run(job, settings, told.append)
+
+    def tell(item):
+        told.append(item)
+        listener(item)
+
+    clock = now_s if callable(now_s) else lambda: now_s
+    ended = TaskRunner(arm, Gripper(), stages, clock).run(job, settings, tell)
     return ended, told
 
 
@@ -184,18 +189,59 @@ def test_start_deviation_is_planned_anew_once():
 def test_dry_run_moves_only_when_approved(approved):
     job, arm = Job("t", task=stack_task()), Arm()
     if approved:
-        job.approved.set()
+        job.approval.give_in_advance()
     ended, _ = run(job, Stages([AFTER]), arm, replace(SETTINGS, dry_run=True))
     assert ended.outcome.status == ("succeeded" if approved else "planned")
     assert bool(arm.durations) == approved
 
 
+def approving(job, at_s=None, clock=None):
+    """Return a listener that says yes once to every plan that waits, when the clock has come to the next time."""
+    times = iter(at_s or [])
+
+    def tell(told):
+        if told.state == TaskProgress.WAITING_FOR_APPROVAL:
+            if clock is not None:
+                clock[0] = next(times)
+            assert job.approval.give()
+
+    return tell
+
+
 def test_approval_while_waiting():
     job = Job("t", task=stack_task())
-    threading.Timer(0.1, job.approved.set).start()
-    ended, told = run(job, Stages([AFTER]), settings=replace(SETTINGS, dry_run=True, approval_timeout_s=30.0))
+    settings = replace(SETTINGS, dry_run=True, approval_timeout_s=30.0)
+    ended, told = run(job, Stages([AFTER]), settings=settings, listener=approving(job))
     assert ended.outcome.status == "succeeded"
     assert TaskProgress.WAITING_FOR_APPROVAL in {item.state for item in told}
+
+
+def test_approval_is_taken_only_while_a_plan_is_shown():
+    job, arm, said = Job("t", request="stack them"), Arm(), {}
+
+    def tell(told):
+        said[told.state] = job.approval.give()
+
+    settings = replace(SETTINGS, dry_run=True, approval_timeout_s=30.0)
+    ended, _ = run(job, arm=arm, settings=settings, listener=tell)
+    assert ended.outcome.status == "succeeded"
+    assert [state for state, given in said.items() if given] == [TaskProgress.WAITING_FOR_APPROVAL]
+
+
+def test_a_plan_made_anew_needs_its_own_approval():
+    job, arm = Job("t", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), Arm(at=0.5)
+    job.approval.give_in_advance()
+    ended, told = run(job, Stages([BEFORE]), arm, replace(SETTINGS, dry_run=True))
+    assert any("once more" in item.text for item in told)
+    assert (ended.outcome.status, arm.durations) == ("planned", [])
+
+
+def test_a_plan_in_the_place_of_an_outdated_one_needs_its_own_approval():
+    job, arm = Job("t", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), Arm()
+    job.approval.give_in_advance()
+    fresh = replace(BEFORE, stamp_s=500.0)
+    ended, _ = run(job, Stages([fresh]), arm, replace(SETTINGS, dry_run=True), now_s=500.0)
+    assert (ended.outcome.status, arm.durations) == ("planned", [])
 
 
 def test_cancelled_before_it_moves():
@@ -221,5 +267,5 @@ def test_estimated_depth_waits_for_approval_unless_allowed():
     allowed = replace(SETTINGS, allow_estimated_depth=True)
     assert run(Job("t", "stack them"), Stages(guessed), settings=allowed)[0].outcome.status == "succeeded"
     approved = Job("t", "stack them")
-    approved.approved.set()
+    approved.approval.give_in_advance()
     assert run(approved, stages=Stages(guessed))[0].outcome.status == "succeeded"
