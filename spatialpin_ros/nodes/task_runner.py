@@ -219,6 +219,8 @@ class _Attempt:
             why = f"not without approval ({'; '.join(doubts)})" if doubts else "dry run"
             message = f"{why}: {len(plan.stages)} stages planned and shown, nothing moved"
             return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
+        if self._too_old(scene):
+            return Ended(self._outdated(scene))
         arm, gripper = self._runner.devices
         with self._runner.watch(plan) as guard:
             outcome = run_plan(
@@ -233,6 +235,11 @@ class _Attempt:
                 guard,
             )
         return Ended(replace(outcome, task_id=self._job.task_id))
+
+    def _outdated(self, scene: Scene) -> Outcome:
+        age_s, limit_s = self._runner.age_s(scene.stamp_s), self._settings.scene_max_age_s
+        message = f"the plan's scene is {age_s:.0f} s old by now (allowed {limit_s:.0f}); look and plan again"
+        return Outcome(self._job.task_id, "failed", "none", "stale_scene", message)
 
     def _approved(self, doubts: Sequence[str]) -> bool:
         """Whether the arm may move: at once when nothing speaks against it, else when a person says so.

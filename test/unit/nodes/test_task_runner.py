@@ -228,6 +228,29 @@ def test_approval_is_taken_only_while_a_plan_is_shown():
     assert [state for state, given in said.items() if given] == [TaskProgress.WAITING_FOR_APPROVAL]
 
 
+@pytest.mark.parametrize("second_s", [520.0, 900.0])
+def test_an_approval_of_a_plan_that_became_old_looks_plans_and_asks_again(second_s):
+    job, arm, clock = Job("t", task=stack_task()), Arm(), [130.0]
+    fresh = replace(BEFORE, stamp_s=500.0)
+    stages = Stages([fresh, AFTER])
+    ended, told = run(
+        job,
+        stages,
+        arm,
+        replace(SETTINGS, dry_run=True, approval_timeout_s=30.0),
+        now_s=lambda: clock[0],
+        listener=approving(job, [500.0, second_s], clock),
+    )
+    assert [item.state for item in told].count(TaskProgress.WAITING_FOR_APPROVAL) == 2
+    assert len(stages.planned) == 2
+    if second_s > 560.0:
+        assert (ended.outcome.status, ended.outcome.reason) == ("failed", "stale_scene")
+        assert "400 s old" in ended.outcome.message
+        assert arm.durations == []
+    else:
+        assert ended.outcome.status == "succeeded"
+
+
 def test_a_plan_made_anew_needs_its_own_approval():
     job, arm = Job("t", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), Arm(at=0.5)
     job.approval.give_in_advance()
