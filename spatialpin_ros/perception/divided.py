@@ -98,7 +98,7 @@ def _join(one: Candidate, other: Candidate, noise_m: float, prism_residual_m: fl
 
 
 def _on_surface(solid: Solid, points: Float32Array, typical_m: float, most_m: float) -> bool:
-    """Whether half of (N, 3) points are within `typical_m` of the surface of an upright prism, and most within `most_m`."""
+    """Whether half of (N, 3) points are within `typical_m` of an upright prism's surface, and most within `most_m`."""
     few = points[:: max(1, len(points) // _SAMPLE)].astype(np.float64)
     if solid.shape == "cylinder":
         distance = upright_cylinder_distance(few, solid.centre, 0.5 * solid.size[0], solid.size[2])
