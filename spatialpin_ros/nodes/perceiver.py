@@ -86,7 +86,12 @@ class Perceiver:
         threading.Thread(target=self._preload, name="loading", daemon=True).start()
 
     def _preload(self) -> None:
-        for problem in self._perception.preload():
+        try:
+            problems = self._perception.preload()
+        except Exception as error:  # the thread's boundary: it must not end without a word
+            self._node.get_logger().error(f"loading the modules of perception failed: {error!r}")
+            return
+        for problem in problems:
             self._node.get_logger().error(f"goes on without a learned module: {problem}")
         self._node.get_logger().info("all modules of perception that can be loaded are")
 

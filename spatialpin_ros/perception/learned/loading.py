@@ -43,8 +43,10 @@ class ModelSettings:
             raise InvalidValueError(
                 f"learned module: precision '{self.precision}' is none of auto, full, half"
             )
-        if self.batch_size < 1:
-            raise InvalidValueError(f"learned module: batch_size must be at least 1, got {self.batch_size}")
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise InvalidValueError(
+                f"learned module: batch_size must be a whole number of at least 1, got {self.batch_size!r:.40}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,13 +74,14 @@ class LoadedModel:
 
     def run(self, inputs: Mapping[str, Any], **options: Any) -> Any:
         """Forward pass; the tensors of `inputs` are moved to the device."""
-        moved = {key: value.to(self.device) for key, value in inputs.items()}
         try:
             with self.inference():
+                moved = {key: value.to(self.device) for key, value in inputs.items()}
                 return self.network(**moved, **options)
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise BackendError(f"{self.settings.model}: failed on {self.device}: {reason:.200}") from error
+            raise BackendError(
+                f"{self.settings.model}: failed on {self.device}: {_reason(error):.200}"
+            ) from error
 
 
 def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedModel:
@@ -89,7 +92,8 @@ def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedMod
         classes: transformers class for each `model_type` that will do.
 
     Raises:
-        BackendError: when libraries, files or weights are missing, or it is a model of another kind.
+        BackendError: when libraries, files or weights are missing, it is a model of another kind, or the device has no
+            room for it.
     """
     transformers = require("transformers")
     device = choose_device(settings.device)
@@ -116,7 +120,13 @@ def load_model(settings: ModelSettings, classes: Mapping[str, str]) -> LoadedMod
         raise BackendError(
             f"{settings.model}: half precision needs a CUDA GPU, the device is {device}; set precision: auto"
         )
-    return LoadedModel(network.to(device).eval(), settings, device, half)
+    try:
+        network = network.to(device).eval()
+    except RuntimeError as error:
+        raise BackendError(
+            f"{settings.model}: cannot be put on {device}: {_reason(error):.200}; free it or set device: cpu"
+        ) from error
+    return LoadedModel(network, settings, device, half)
 
 
 def check_folder(settings: ModelSettings) -> None:
@@ -160,10 +170,14 @@ def _read(
         ) as error:
             failure: Exception = error
     expected = f" of {' or '.join(classes.values())}" if classes else ""
-    reason = next(iter(str(failure).strip().splitlines()), type(failure).__name__)
     raise BackendError(
-        f"{settings.model}: cannot load the {what}{expected}: {reason:.200} {_get(settings)}"
+        f"{settings.model}: cannot load the {what}{expected}: {_reason(failure):.200} {_get(settings)}"
     ) from failure
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's message, or its kind."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _is_cached(model: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from spatialpin_ros.errors import BackendError, InvalidValueError, SpatialPinError
+from spatialpin_ros.perception.boundary import module_boundary
 from spatialpin_ros.perception.completion import Completer, completer_names, create_completer
 from spatialpin_ros.perception.inpainting import Inpainter, OpenCvInpainter
 from spatialpin_ros.perception.learned.protocols import DepthEstimator, Detector, ImageTextScorer, Segmenter
@@ -123,13 +124,15 @@ class Modules:
         roles = sorted(self.configured, key=lambda role: role in NETWORKS)
         self._loading = set(roles)
         problems = []
-        for role in roles:
-            try:
-                self._get(role)
-            except SpatialPinError as error:
-                problems.append(str(error))
-            finally:
+        try:
+            for role in roles:
+                try:
+                    self._get(role)
+                except BackendError as error:
+                    problems.append(str(error))
                 self._loading.discard(role)
+        finally:
+            self._loading.clear()
         return tuple(problems)
 
     def _get(self, role: str) -> Any:
@@ -144,10 +147,11 @@ class Modules:
             )
         maker = self._makers[role]
         try:
-            ready = hasattr(maker, "name") and not isinstance(maker, type)
-            self._made[role] = maker if ready else maker()
-        except BackendError as error:
-            self._failed[role] = f"{role}: {error}"
+            with module_boundary(role):
+                ready = hasattr(maker, "name") and not isinstance(maker, type)
+                self._made[role] = maker if ready else maker()
+        except SpatialPinError as error:
+            self._failed[role] = f"{role}: {str(error).removeprefix(f'{role}: ')}"
             raise BackendError(self._failed[role]) from error
         return self._made[role]
 

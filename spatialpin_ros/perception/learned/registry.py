@@ -90,7 +90,15 @@ def create_plugin(role: str, place: str, **settings: Any) -> Any:
     module, _, kind = place.partition(":")
     try:
         made = getattr(importlib.import_module(module), kind)(**settings)
-    except (ImportError, AttributeError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (
+        ImportError,
+        SyntaxError,
+        AttributeError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        OSError,
+    ) as error:
         raise BackendError(f"{role} '{place}': cannot be made: {error}") from error
     if not hasattr(made, "name"):
         raise BackendError(f"{role} '{place}': needs an attribute 'name'; see docs/perception.md")

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from spatialpin_ros.errors import BackendError, CameraFrameError
+from spatialpin_ros.errors import BackendError, CameraFrameError, InvalidValueError
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.completion import Completion
@@ -152,6 +152,42 @@ def test_a_module_that_failed_is_not_tried_again(frame, perceive):
     for _ in range(3):
         assert "no weights" in perception.measured(frame).notes[0]
     assert len(tries) == 1
+
+
+@pytest.mark.parametrize("preload", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), InvalidValueError("batch_size must be 1")],
+)
+def test_whatever_stops_a_module_from_being_made_leaves_the_other_modules(frame, perceive, preload, error):
+    def failing():
+        raise error
+
+    perception = perceive(Modules(depth=failing, namer=Mug(), completion=failing), nouns=("mug",))
+    if preload:
+        problems = perception.preload()
+        assert [text.partition(": ")[0] for text in problems] == ["completion", "depth"]
+        assert all(str(error) in text and text.count("depth:") <= 1 for text in problems)
+    for _ in range(2):
+        seen = perception.measured(frame)
+        assert seen.scene.names == ("red mug",)
+        (note,) = seen.notes
+        assert str(error) in note
+    with pytest.raises(BackendError, match="depth: .*(out of memory|batch_size)"):
+        perception.colored(ColorView(frame.color, frame.intrinsics, frame.base_T_camera))
+
+
+def test_roles_are_not_loading_for_ever_when_loading_ends_early():
+    class OddError(Exception):
+        pass
+
+    def odd():
+        raise OddError
+
+    modules = Modules(detector=odd, namer=Mug)
+    with pytest.raises(OddError):
+        modules.load_all()
+    assert isinstance(modules.namer, Mug)
 
 
 def test_foreign_errors_of_a_module_stay_at_its_boundary(frame, perceive):

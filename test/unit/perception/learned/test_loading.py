@@ -148,3 +148,27 @@ def test_a_weight_that_only_training_reads_may_be_missing(copy):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BackendError, match=r"1 weights .*head.conv3.bias"):
         create_module("depth", "depth_anything", model=str(folder))
+
+
+def test_a_network_that_does_not_fit_on_the_device_says_what_to_do(tiny_model, monkeypatch):
+    import torch
+
+    def full(self, *_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(BackendError, match=r"cannot be put on cpu: CUDA out of memory.*device: cpu"):
+        create_module("namer", "clip", model=tiny_model("clip"), device="cpu")
+
+
+def test_images_that_do_not_fit_on_the_device_say_what_to_do(tiny_model, images, monkeypatch):
+    import torch
+
+    namer = create_module("namer", "clip", model=tiny_model("clip"), device="cpu")
+
+    def full(self, *_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch.Tensor, "to", full)
+    with pytest.raises(BackendError, match=r"cpu is out of memory; lower batch_size \(now 4\)"):
+        namer.score(images, ["mug"])

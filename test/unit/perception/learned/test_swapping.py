@@ -96,6 +96,8 @@ def test_random_depth_ends_in_an_error_and_not_in_a_scene(frame, configure, tiny
         ),
         ("namer: {{model: {clip}, backend: clip, colour: red}}", "colour"),
         ("namer: {{model: {clip}, device: 'cuda:99'}}", "device 'cuda:99' is not there"),
+        ("namer: {{model: {clip}, batch_size: 0}}", "batch_size must be a whole number of at least 1, got 0"),
+        ("namer: {{model: {clip}, batch_size: several}}", "at least 1, got 'several'"),
         ("namer: no.such.package:Namer", "no.such.package:Namer': cannot be made"),
     ],
 )
@@ -135,3 +137,13 @@ def test_a_module_of_ones_own_is_named_by_its_place(frame, configure, monkeypatc
     assert short.measured(frame).scene.names == ("red thing",)
     long = configure("namer: {backend: 'my_modules:Two', word: mug}\nnouns: [thing, mug]")
     assert long.measured(frame).scene.names == ("red mug",)
+
+
+def test_a_module_of_ones_own_that_does_not_compile_leaves_the_geometric_scene(
+    frame, configure, tmp_path, monkeypatch
+):
+    (tmp_path / "half_written.py").write_text("class Namer:\n    def score(self")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    seen = configure("namer: half_written:Namer").measured(frame)
+    assert seen.scene.names == ("red cube",)
+    assert "half_written:Namer': cannot be made: '(' was never closed" in seen.notes[0]
