@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
+import numpy as np
 import yaml
 
 from spatialpin_ros.config import resolve_uri, share_directory
@@ -128,9 +131,39 @@ def _parse(document: Any, path: Path) -> PerceptionConfig:
     )
 
 
-def _number(key: str, value: Any) -> Any:
+def _number(key: str, value: Any, what: str = "a number") -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidValueError(f"{key}: expected a number, got {value!r:.40}")
+        raise InvalidValueError(f"{key}: expected {what}, got {value!r:.40}{_number_meant(value)}")
+    # Written so that NaN fails, too, and a whole number beyond every float.
+    if not abs(value) <= sys.float_info.max:
+        raise InvalidValueError(f"{key}: expected a finite number, got {value!r:.40}")
+    return value
+
+
+def _number_meant(value: Any) -> str:
+    """What to write for '1e-2', which is a number in Python but none in YAML 1.1."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return ""
+    if not math.isfinite(number):
+        return ""
+    return f", which YAML takes for text; write {np.format_float_positional(number, trim='-')}"
+
+
+def _fitting(key: str, hint: Any, value: Any) -> Any:
+    """A value as the type of its field wants it; words are left to the options themselves."""
+    kinds = get_args(hint) or (hint,)
+    if bool in kinds:
+        if not isinstance(value, bool):
+            raise InvalidValueError(f"{key}: expected true or false, got {value!r:.40}")
+    elif int in kinds:
+        number = _number(key, value, "a whole number")
+        if number != int(number):
+            raise InvalidValueError(f"{key}: expected a whole number, got {value!r:.40}")
+        return int(number)
+    elif float in kinds:
+        return float(_number(key, value))
     return value
 
 
@@ -176,11 +209,18 @@ def _mesh_file(text: str, folder: Path, name: str) -> Path:
 
 def _options(key: str, kind: type[_Options], value: Any) -> _Options:
     known = {item.name for item in fields(kind)} - _NOT_IN_YAML
-    if not isinstance(value, Mapping) or set(value) - known:
-        strange = sorted(set(value) - known) if isinstance(value, Mapping) else repr(value)
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"{key}: expected settings such as {min(known)}: ..., got {value!r:.60}")
+    if strange := sorted(map(str, set(value) - known)):
         raise InvalidValueError(f"{key}: unknown {strange}; known are {sorted(known)}")
+    hints = get_type_hints(kind)
+    given = {
+        name: _fitting(f"{key}: {name}", hints[name], entry)
+        for name, entry in value.items()
+        if entry is not None
+    }
     try:
-        return kind(**value)
+        return kind(**given)
     except (TypeError, InvalidValueError) as error:
         raise InvalidValueError(f"{key}: {error}") from error
 

@@ -50,3 +50,5 @@ class PerceptionOptions:
             value = getattr(self, item.name)
             if item.name not in ("workspace", "seed") and not value > 0:
                 raise InvalidValueError(f"perception option {item.name}: must be positive, got {value}")
+        if self.seed < 0:
+            raise InvalidValueError(f"perception option seed: must not be negative, got {self.seed}")

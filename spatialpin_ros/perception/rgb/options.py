@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -43,6 +44,8 @@ class RgbOptions:
     view: View | None = None
 
     def __post_init__(self) -> None:
+        if self.table_z_m is not None and not math.isfinite(self.table_z_m):
+            raise InvalidValueError(f"table_z_m: must be finite, got {self.table_z_m}")
         if not 10.0 <= self.default_vertical_fov_deg <= 150.0:
             raise InvalidValueError(
                 f"default_vertical_fov_deg: must lie in 10..150, got {self.default_vertical_fov_deg}"

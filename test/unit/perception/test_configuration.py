@@ -8,6 +8,8 @@ import pytest
 from spatialpin_ros.errors import BackendError, InvalidValueError, UnknownNameError
 from spatialpin_ros.perception.configuration import NOUNS, PerceptionConfig
 from spatialpin_ros.perception.learned import Modules
+from spatialpin_ros.perception.options import PerceptionOptions
+from spatialpin_ros.perception.rgb.options import RgbOptions
 
 
 @pytest.fixture
@@ -55,6 +57,23 @@ fusion: {max_chroma: 0.2}
     assert (config.least_noun_score, config.max_image_pixels) == (0.2, 1_000_000)
 
 
+def test_an_empty_setting_keeps_its_default_and_whole_numbers_may_have_a_point(load):
+    config = load(
+        """
+geometry: {min_height_m: , max_pixels: 200000.0}
+rgb: {table_z_m: , view: , default_vertical_fov_deg: 60}
+"""
+    )
+    assert config.geometry.min_height_m == PerceptionOptions().min_height_m
+    assert repr(config.geometry.max_pixels) == "200000"
+    assert (config.rgb.table_z_m, config.rgb.view) == (None, None)
+
+
+def test_the_height_of_the_table_is_finite():
+    with pytest.raises(InvalidValueError, match="table_z_m: must be finite, got nan"):
+        RgbOptions(table_z_m=float("nan"))
+
+
 def test_names_may_come_from_a_model(load):
     config = load("names: {backend: openai, model: gpt-4o}")
     assert config.names == ()
@@ -86,6 +105,29 @@ def test_names_may_come_from_a_model(load):
         ("rgb: {base_T_camera: 1}", "rgb: unknown"),
         ("rgb: {depth_trust: 7}", "rgb: depth_trust"),
         ("rgb: {view: sideways}", "rgb: view: expected one of"),
+        (
+            "rgb: {table_z_m: 1e-2}",
+            r"rgb: table_z_m: expected a number, got '1e-2', which YAML takes for text; write 0\.01",
+        ),
+        ("rgb: {table_z_m: low}", "rgb: table_z_m: expected a number, got 'low'$"),
+        ("rgb: {table_z_m: .nan}", "rgb: table_z_m: expected a finite number, got nan"),
+        ("rgb: {table_z_m: true}", "rgb: table_z_m: expected a number, got True"),
+        ("rgb: {second_pass: 1}", "rgb: second_pass: expected true or false, got 1"),
+        ("rgb: {per_name: 1.5}", "rgb: per_name: expected a whole number, got 1.5"),
+        ("rgb: {view: [top]}", "rgb: view: expected one of"),
+        ("rgb: [0.1]", r"rgb: expected settings such as .*: \.\.\., got \[0.1\]"),
+        ("geometry: {1: 2, max_pixel: 3}", r"geometry: unknown \['1', 'max_pixel'\]"),
+        (
+            "geometry: {max_pixels: 4e5}",
+            "geometry: max_pixels: expected a whole number, .*for text; write 400000",
+        ),
+        ("geometry: {min_height_m: .inf}", "geometry: min_height_m: expected a finite number, got inf"),
+        ("geometry: {seed: -1}", "geometry: perception option seed: must not be negative, got -1"),
+        (f"geometry: {{max_height_m: 1{'0' * 400}}}", "geometry: max_height_m: expected a finite number"),
+        ("fusion: {refine_poses: 'no'}", "fusion: refine_poses: expected true or false, got 'no'"),
+        ("fusion: {voxel_m: 5e-3}", r"fusion: voxel_m: .* write 0\.005"),
+        ("max_image_pixels: 1e6", "max_image_pixels: expected a number, .* write 1000000"),
+        ("max_image_pixels: .inf", "max_image_pixels: expected a finite number"),
         ("least_noun_score: 2", "least_noun_score: must lie in 0..1"),
         ("max_image_pixels: big", "max_image_pixels: expected a number"),
     ],
