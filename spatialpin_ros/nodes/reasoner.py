@@ -18,6 +18,7 @@ from spatialpin_ros.conversions import task_to_msg
 from spatialpin_ros.errors import (
     AmbiguousNameError,
     BackendError,
+    CameraFrameError,
     InfeasibleTaskError,
     InvalidValueError,
     SpatialPinError,
@@ -84,8 +85,7 @@ class ReasonerNode(Node):
 
     async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:
         def run_job() -> Result:
-            scene = self._scene.get()
-            photo = self._photos.of(scene) if self._photos is not None else None
+            scene, photo = newest_view(self._scene, self._photos)
             result = job(scene, photo)
             self._history.remember(scene, photo)
             return result
@@ -117,7 +117,7 @@ class ReasonerNode(Node):
         try:
             task = await self._with_scene(job)
         except SpatialPinError as error:
-            response.reason, response.message = _reason(error), str(error)
+            response.reason, response.message = reason_of(error), str(error)
             response.candidates = list(_candidates(error))
             return response
         response.success, response.message, response.task = True, task.description, task_to_msg(task)
@@ -133,7 +133,7 @@ class ReasonerNode(Node):
         try:
             answer = await self._with_scene(job)
         except SpatialPinError as error:
-            response.reason, response.text = _reason(error), str(error)
+            response.reason, response.text = reason_of(error), str(error)
             return response
         response.success, response.text, response.unit = True, answer.text, answer.unit
         response.has_value, response.value = answer.value is not None, float(answer.value or 0.0)
@@ -154,14 +154,28 @@ def _backend(values: Mapping[str, Any]) -> Backend:
     return create_backend(values["backend"], **settings)
 
 
-def _reason(error: SpatialPinError) -> str:
+def newest_view(scenes: NewestScene, photos: Photos | None) -> tuple[Scene, CameraFrame | None]:
+    """Return the newest scene, and its image where there are any.
+
+    Raises:
+        NoSceneError: when nothing was captured, or what was cannot be read.
+    """
+    try:
+        scene = scenes.get()
+        return scene, photos.of(scene) if photos is not None else None
+    except (InvalidValueError, CameraFrameError) as error:
+        raise NoSceneError(f"the newest scene cannot be used: {error}; capture it anew") from error
+
+
+def reason_of(error: SpatialPinError) -> str:
+    """The code of DescribeTask.srv for an error; a value that is wrong inside the back end is its failure."""
     kinds: tuple[tuple[type[SpatialPinError], str], ...] = (
         (UnknownNameError, "unknown_name"),
         (AmbiguousNameError, "ambiguous_name"),
         (NoSceneError, "no_scene"),
-        (BackendError, "backend"),
         (InfeasibleTaskError, "infeasible"),
-        (InvalidValueError, "no_scene"),
+        (BackendError, "backend"),
+        (InvalidValueError, "backend"),
     )
     return next((reason for kind, reason in kinds if isinstance(error, kind)), "not_understood")
 
