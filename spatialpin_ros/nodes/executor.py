@@ -81,6 +81,7 @@ class ExecutorNode(Node):
         self._runner = TaskRunner(self._arm, gripper, stages, lambda: now_s(self), guards.watch)
         self._worker = Worker(self, "execution")
         self._jobs: list[Job] = []
+        self._goals: dict[bytes, Job] = {}
         self._queue_size: int = values["queue_size"]
         self._count = 0
         self._progress_topic = self.create_publisher(TaskProgress, "~/progress", RELIABLE)
@@ -178,9 +179,9 @@ class ExecutorNode(Node):
         return GoalResponse.ACCEPT
 
     def _cancel(self, handle: Any) -> CancelResponse:
-        for job in self._jobs:
-            if job.task_id == handle.request.task.id or len(self._jobs) == 1:
-                job.cancel.set()
+        job = self._goals.get(_key(handle))
+        if job is not None:
+            job.cancel.set()
         return CancelResponse.ACCEPT
 
     async def _execute(self, handle: Any) -> Any:
@@ -192,6 +193,7 @@ class ExecutorNode(Node):
             handle.abort()
             return result
         self._jobs.append(job)
+        self._goals[_key(handle)] = job
         if handle.is_cancel_requested:
             job.cancel.set()
 
@@ -202,7 +204,10 @@ class ExecutorNode(Node):
             handle.publish_feedback(feedback)
             self._tell(job, told)
 
-        ended = await self._worker.run(lambda: self._do(job, tell))
+        try:
+            ended = await self._worker.run(lambda: self._do(job, tell))
+        finally:
+            del self._goals[_key(handle)]
         return self._finish(handle, ended, result)
 
     def _job(self, goal: Any) -> Job:
@@ -232,6 +237,11 @@ class ExecutorNode(Node):
         for job in list(self._jobs):
             job.cancel.set()
         self._worker.close(timeout_s=6.0)
+
+
+def _key(handle: Any) -> bytes:
+    """What a goal of the action is known by, whatever it carries."""
+    return bytes(handle.goal_id.uuid)
 
 
 def main() -> None:

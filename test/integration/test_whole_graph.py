@@ -103,6 +103,21 @@ def test_cancelling_stops_the_arm_before_it_is_reported(graph, wait, stage):
     assert np.abs(joints.positions() - still).max() < 0.01
 
 
+def test_cancelling_a_goal_of_only_a_plan_stops_the_arm_and_no_other_task(graph, wait):
+    joints = graph.joints(ROBOT)
+    graph.randomize(SEED)
+    _, plan = graph.stack_plan()
+    run = graph.execute(ExecuteTask.Goal(plan=plan))
+    run.wait_for_stage("approach")
+    behind = graph.request("lift the pink elephant")
+    wait(lambda: joints.fastest() > 0.1, "the arm never moved")
+    run.cancel()
+    status, result = run.result()
+    assert (status, result.outcome.status) == (GoalStatus.STATUS_CANCELED, Outcome.CANCELLED), result
+    outcome = graph.outcome(behind)
+    assert (outcome.status, outcome.reason) == (Outcome.FAILED, "unknown_name")
+
+
 def test_stop_ends_a_request_in_motion_and_the_queue_behind_it(graph, wait):
     joints = graph.joints(ROBOT)
     graph.randomize(SEED)
@@ -149,6 +164,7 @@ def test_dry_run_moves_only_once_approved(graph, wait):
         assert joints.fastest() < 0.05
         assert graph.trigger("/executor/approve").success
         wait(lambda: joints.fastest() > 0.1, "it did not move once approved")
+        assert not graph.trigger("/executor/approve").success
         graph.trigger("/executor/stop")
         assert graph.outcome(task).status == Outcome.CANCELLED
         assert set_parameter(graph, "executor", "approval_timeout_s", 0.0).successful
