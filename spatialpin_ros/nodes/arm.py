@@ -24,10 +24,11 @@ from spatialpin_ros.errors import ExecutionError
 from spatialpin_ros.execution import GripperResult, MotionResult, StopSignal
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.qos import RELIABLE
-from spatialpin_ros.nodes.support import POLL_S, wait_for
+from spatialpin_ros.nodes.support import POLL_S, cancel_once_accepted, wait_for
 from spatialpin_ros.plan import Trajectory
 
 ANSWER_S = 5.0
+CANCELLED_ANSWER_S = 1.0
 STOP_S = 5.0
 STANDING_RAD_S = 0.02
 TOPIC_SETTLE_S = 2.0
@@ -77,11 +78,11 @@ class RosArm:
     ) -> MotionResult:
         progress = _Progress(trajectory.duration_s)
         goal = FollowJointTrajectory.Goal(trajectory=trajectory_to_msg(trajectory))
+        sent = self._client.send_goal_async(goal, feedback_callback=progress.receive)
         try:
-            sent = self._client.send_goal_async(goal, feedback_callback=progress.receive)
-            handle = wait_for(sent, ANSWER_S, "the arm's controller")
+            handle = _answer(sent, "the arm's controller", cancel)
         except ExecutionError as error:
-            return MotionResult("controller_lost", str(error))
+            return MotionResult("cancelled" if cancel.is_set() else "controller_lost", str(error))
         if not handle.accepted:
             return MotionResult("rejected", "the arm's controller rejected the trajectory; see its log")
         self._handle = handle
@@ -168,6 +169,25 @@ class RosArm:
             self._topic.publish(JointTrajectory(joint_names=list(self._robot.joints), points=[here]))
 
 
+def _answer(sent: Any, what: str, cancel: StopSignal) -> Any:
+    """Wait for the handle of a goal that was sent; a goal that is accepted after this gave up is cancelled.
+
+    Raises:
+        ExecutionError: when no answer comes in time, or none shortly after `cancel` is set.
+    """
+    try:
+        try:
+            return wait_for(sent, ANSWER_S, what, cancel)
+        except ExecutionError:
+            if not cancel.is_set():
+                raise
+            # Whoever answers now has a goal whose end can be waited for, so that the arm is known to stand.
+            return wait_for(sent, CANCELLED_ANSWER_S, what)
+    except BaseException:
+        cancel_once_accepted(sent)
+        raise
+
+
 def _length(positions: FloatArray) -> float:
     """Largest distance of any joint from its end [rad], never 0."""
     return max(float(np.abs(positions - positions[-1]).max()), 1e-6)
@@ -219,12 +239,11 @@ class RosGripper:
         """Open or close; see `execution.Gripper`."""
         if not self._client.wait_for_server(1.0):
             return self._failed("controller_lost", f"no controller serves {self._name}; load and activate it")
+        sent = self._client.send_goal_async(self._goal(width_m, force_n))
         try:
-            handle = wait_for(
-                self._client.send_goal_async(self._goal(width_m, force_n)), ANSWER_S, "the gripper"
-            )
+            handle = _answer(sent, "the gripper", cancel)
         except ExecutionError as error:
-            return self._failed("controller_lost", str(error))
+            return self._failed("cancelled" if cancel.is_set() else "controller_lost", str(error))
         if not handle.accepted:
             return self._failed(
                 "rejected", f"the gripper refused to go to {width_m * 1000:.1f} mm; see its log"

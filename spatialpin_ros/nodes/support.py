@@ -146,6 +146,17 @@ def wait_for(future: Future[Any], timeout_s: float, what: str, cancel: StopSigna
     return future.result()
 
 
+def cancel_once_accepted(sent: Future[Any]) -> None:
+    """Give up a goal that was sent: should its server accept it after all, cancel it at once."""
+
+    def cancel(answered: Future[Any]) -> None:
+        handle = None if answered.cancelled() or answered.exception() else answered.result()
+        if handle is not None and handle.accepted:
+            handle.cancel_goal_async()
+
+    sent.add_done_callback(cancel)
+
+
 class ServiceCaller:
     """Calls one service from a worker thread."""
 
