@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from spatialpin_ros.errors import AmbiguousNameError, NotUnderstoodError, ReasoningError, UnknownNameError
-from spatialpin_ros.reasoning import angle_questions, change_questions, table_questions, words
+from spatialpin_ros.reasoning import angle_questions, change_questions, misnamed, table_questions, words
 from spatialpin_ros.reasoning.abilities import Abilities
 from spatialpin_ros.reasoning.asking import (
     Asked,
@@ -69,6 +69,8 @@ _SHAPES = {"box": "a box", "cylinder": "a cylinder", "sphere": "a sphere", "unkn
 def answer(scene: Scene, question: str, before: Scene | None = None) -> Answer:
     """Answer a question about the scene, or about what changed since an earlier one.
 
+    A wrong shape in a name is forgiven where the colour tells which object is meant; the answer says so.
+
     Left, right, front and back are the viewer's, or of the frame that the question names ("from the robot's point of
     view", "in the frame of the blue box"); up and down are gravity's.
 
@@ -82,6 +84,17 @@ def answer(scene: Scene, question: str, before: Scene | None = None) -> Answer:
         UndefinedAngleError: an angle is asked for that the objects do not have.
         NotUnderstoodError: says which questions are supported.
     """
+    try:
+        return _answered(scene, question, before)
+    except UnknownNameError as error:
+        instead = misnamed.corrected(question, error, [scene] if before is None else [scene, before])
+        if instead is None:
+            raise
+        found = answer(scene, instead[0], before)
+        return replace(found, text=f"{found.text} {instead[1]}")
+
+
+def _answered(scene: Scene, question: str, before: Scene | None) -> Answer:
     check_length(question, "question")
     tokens = [token for token in words.tokenize(question) if token not in ".?!"]
     text = re.sub(r"^(please |tell me |do you know |so |, )+", "", " ".join(tokens))
