@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from rclpy.context import Context
     from rclpy.node import Node
+
+# Jobs in the background of a script ignore interrupts, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # 0 is what everybody uses, and the demo takes its domains from 20 up.
 DOMAINS = range(1, 20)
