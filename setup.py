@@ -63,7 +63,7 @@ setup(
     },
     zip_safe=False,
     maintainer="spatialpin_ros maintainers",
-    maintainer_email="maintainers@spatialpin-ros.dev",
+    maintainer_email="maintainers@spatialpin-ros.invalid",
     description="From an RGB-D image of a table to an executed pick-and-stack, over ROS 2.",
     license="Apache-2.0",
     entry_points={
