@@ -26,6 +26,9 @@ from spatialpin_ros.nodes.synchronizer import ApproximateSynchronizer
 CLOCKS_DISAGREE_S = 5.0
 WATCH_PERIOD_S = 0.1
 FIRST_RENEWAL_S = 1.0
+LONGEST_RENEWAL_S = 8.0
+SILENT_AFTER_S = 5.0
+SILENCE_TOLD_EVERY_S = 30.0
 KINDS: dict[str, Any] = {"color": Image, "depth": Image, "camera_info": CameraInfo}
 
 
@@ -88,9 +91,11 @@ class FrameSource:
         self._watchdog = node.create_timer(
             WATCH_PERIOD_S, self._watch, callback_group=self._group, clock=steady
         )
-        self._watchdog.cancel()
+        self._framed_s = time.monotonic()
         if always:
             self._open()
+        else:
+            self._watchdog.cancel()
 
     def _open(self) -> None:
         if self._subscriptions:
@@ -160,8 +165,13 @@ class FrameSource:
         named = dict(zip(self._keys, messages, strict=True))
         frame = RawFrame(named["color"], named.get("depth"), named.get("camera_info"))
         self._serve(frame, [entry for entry in self._waiting if self._is_new(frame.color, entry)])
+        self._framed_s = time.monotonic()
         if self._always:
             self._on_frame(frame)
+            if not self._waiting:
+                # What is silent is known by what the others sent since the last frame.
+                self._received = dict.fromkeys(self._keys, 0)
+                self._renewal_s, self._renewed_s = FIRST_RENEWAL_S, self._framed_s
 
     def _is_new(self, color: Image, entry: _Waiting) -> bool:
         stamp_s = seconds(color.header.stamp)
@@ -179,24 +189,35 @@ class FrameSource:
         late = [entry for entry in self._waiting if time.monotonic() > entry.deadline_s]
         self._waiting = [entry for entry in self._waiting if entry not in late]
         for entry in late:
-            entry.future.set_exception(CameraFrameError(self._silence()))
-        if self._waiting and self._offered() != self._offers:
+            entry.future.set_exception(CameraFrameError(f"no frame came in time: {self._silence()}"))
+        if not self._waiting and not self._always:
+            self._watchdog.cancel()
+            self._close()
+            return
+        if self._offered() != self._offers:
             # The camera was discovered, or replaced, since the subscriptions were made.
             self._close()
             self._open()
         self._renew_silent()
-        if not self._waiting:
-            self._watchdog.cancel()
-            if not self._always:
-                self._close()
+        self._tell_silence()
+
+    def _tell_silence(self) -> None:
+        """Say why no frame comes to whoever watches, where nobody waits who would be told."""
+        if self._waiting or time.monotonic() - self._framed_s < SILENT_AFTER_S:
+            return
+        self._node.get_logger().warning(
+            f"no frame for {SILENT_AFTER_S:g} s: {self._silence()}",
+            throttle_duration_sec=SILENCE_TOLD_EVERY_S,
+        )
 
     def _renew_silent(self) -> None:
         """Subscribe anew to what is silent while other topics speak: a new reader of large messages may stall."""
-        if not self._waiting or time.monotonic() - self._renewed_s < self._renewal_s:
+        if time.monotonic() - self._renewed_s < self._renewal_s:
             return
-        self._renewed_s, self._renewal_s = time.monotonic(), 2.0 * self._renewal_s
+        self._renewed_s, self._renewal_s = time.monotonic(), min(2.0 * self._renewal_s, LONGEST_RENEWAL_S)
         silent = [key for key in self._keys if not self._received[key]]
-        if len(silent) == len(self._keys):
+        # One message alone may be the first of a frame of a slow camera.
+        if max(self._received.values()) < 2:
             return
         for key in silent:
             self._node.destroy_subscription(self._subscriptions[key])
@@ -221,7 +242,7 @@ class FrameSource:
                 f"messages arrived ({self._received}), but none belonged together and was newer than the request; "
                 f"their stamps must differ by at most slop_s = {self._slop_s} s"
             )
-        return f"no frame came in time: {said}{self._lossy()}"
+        return f"{said}{self._lossy()}"
 
     def _lossy(self) -> str:
         """A hint where a best effort publisher is there, but few of its messages are."""
@@ -237,5 +258,5 @@ class FrameSource:
             return ""
         return (
             f" {', '.join(lossy)} is published best effort, which loses large images: let the driver publish "
-            "reliably, or raise net.core.rmem_max"
+            "reliably, or export FASTDDS_DEFAULT_PROFILES_FILE=.../config/fastdds.xml in the driver's shell, too"
         )
