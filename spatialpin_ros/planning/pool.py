@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy.typing as npt
 
 from spatialpin_ros.config import RobotConfig
-from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.errors import BackendError, InvalidValueError
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning.options import PlanOptions
 from spatialpin_ros.planning.revalidation import PlanConflict
@@ -66,12 +66,14 @@ class PlanningPool:
             return self._workers[0].plan(scene, task, start, options, cancel)
         surplus, began = threading.Event(), time.monotonic()
         stop = _Either(cancel or threading.Event(), surplus)
-        asked = [
-            self._threads.submit(
-                worker.plan, scene, task, start, replace(options, seed=options.seed + k * _SEED_STRIDE), stop
-            )
-            for k, worker in enumerate(self._workers)
-        ]
+        seeds = [replace(options, seed=options.seed + k * _SEED_STRIDE) for k in range(len(self._workers))]
+        try:
+            asked = [
+                self._threads.submit(worker.plan, scene, task, start, seeded, stop)
+                for worker, seeded in zip(self._workers, seeds, strict=True)
+            ]
+        except RuntimeError as error:  # how an executor says that it was shut down
+            raise BackendError("the planning pool is closed; make a new one") from error
         open_: set[Future[_Answer]] = set(asked)
         deadline = float("inf")
         while open_:
@@ -105,7 +107,7 @@ class PlanningPool:
         """End the processes; safe to call more than once."""
         for worker in self._workers:
             worker.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
 
     def __enter__(self) -> PlanningPool:
         return self

@@ -141,19 +141,21 @@ class PlanningWorker:
         while not process.ready:
             if cancel is not None and cancel.is_set():
                 return False
-            if process.answers.poll(_POLL_S):
-                try:
-                    first = process.answers.recv()
-                except (EOFError, OSError) as error:
-                    raise BackendError(
-                        "the planning process ended while starting; run it with `spatialpin doctor` to see why"
-                    ) from error
-                if isinstance(first, SpatialPinError):
-                    raise first
-                process.ready = True
-            elif time.monotonic() > deadline:
+            try:
+                first = process.answers.recv() if process.answers.poll(_POLL_S) else None
+            except (EOFError, OSError) as error:
+                raise BackendError(self._why_not_started()) from error
+            if isinstance(first, SpatialPinError):
+                raise first
+            process.ready = first is not None
+            if not process.ready and time.monotonic() > deadline:
                 raise BackendError(f"the planning process was not ready after {_START_LIMIT_S:.0f} s")
         return True
+
+    def _why_not_started(self) -> str:
+        if self._closed:
+            return "the planning worker was closed while its process was starting; make a new one"
+        return "the planning process ended while starting; run it with `spatialpin doctor` to see why"
 
     def _exchange(
         self, process: _Process, request: Any, limit_s: float, cancel: threading.Event | None
@@ -175,6 +177,7 @@ class PlanningWorker:
                         began,
                     )
             answer = process.answers.recv()
+            process.rearm()
         except (EOFError, OSError):
             self._replace()
             return _failure(
@@ -182,7 +185,6 @@ class PlanningWorker:
                 "the planning process ended unexpectedly and was started anew; try again",
                 began,
             )
-        process.rearm()
         if isinstance(answer, SpatialPinError):
             raise answer
         return answer

@@ -79,7 +79,8 @@ def test_the_other_worker_answers_when_one_dies(
 def test_closed_or_empty_pools_say_so(random_scene: Callable, stack: Callable) -> None:
     with pytest.raises(InvalidValueError, match="1 worker"):
         PlanningPool(PANDA, workers=0)
-    closed = PlanningPool(PANDA, workers=1)
-    closed.close()
-    with pytest.raises(BackendError, match="closed"):
-        closed.plan(random_scene(5, 4), stack("o0", "o1"), HOME, OPTIONS)
+    for workers in (1, 2):
+        closed = PlanningPool(PANDA, workers=workers)
+        closed.close()
+        with pytest.raises(BackendError, match="closed"):
+            closed.plan(random_scene(5, 4), stack("o0", "o1"), HOME, OPTIONS)

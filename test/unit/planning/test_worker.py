@@ -140,3 +140,13 @@ def test_a_broken_urdf_and_a_closed_worker_say_so(scene: Scene, stack: Callable)
     worker.close()
     with pytest.raises(BackendError, match="closed"):
         worker.plan(scene, stack("o0", "o1"), CONFIG.home)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15])
+def test_closing_while_the_process_starts_is_said_so(scene: Scene, stack: Callable, after_s: float) -> None:
+    worker = PlanningWorker(CONFIG)
+    closing = threading.Timer(after_s, worker.close)
+    closing.start()
+    with pytest.raises(BackendError, match="closed"):
+        worker.plan(scene, stack("o0", "o1"), CONFIG.home, OPTIONS)
+    closing.join()
