@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import Any
 
 from geometry_msgs.msg import PoseArray
@@ -27,13 +28,14 @@ from spatialpin_ros.conversions import (
     plan_to_msg,
     plan_to_path,
     plan_to_trajectory,
+    seconds,
     task_from_msg,
     waypoints_to_msg,
 )
 from spatialpin_ros.doubts import doubts_about
-from spatialpin_ros.errors import ExecutionError, SpatialPinError
+from spatialpin_ros.errors import BackendError, ExecutionError, SpatialPinError
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
-from spatialpin_ros.nodes.newest_scene import NewestScene
+from spatialpin_ros.nodes.newest_scene import SAME_MOMENT_S, NewestScene, NoSceneError
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.support import Worker, now_s, run
@@ -41,7 +43,9 @@ from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import PlanConflict, PlanningPool, PlanOptions
 from spatialpin_ros.planning.changes import changed_scene, hand_at
 from spatialpin_ros.scene import Scene
+from spatialpin_ros.task import Task
 
+REMEMBERED_PLANS = 8
 DESCRIPTION_SOURCES = ("auto", "topic", "config")
 PARAMETERS = (
     ROBOT,
@@ -70,7 +74,8 @@ class PlannerNode(Node):
         values = declare(self, PARAMETERS)
         self._robot = RobotConfig.load(values["robot"])
         self._scene = NewestScene(self, values["scene_topic"])
-        self._cancel = threading.Event()
+        self._cancels: list[threading.Event] = []
+        self._planned_in: deque[Scene] = deque(maxlen=REMEMBERED_PLANS)
         self._planning: PlanningPool | None = None
         self._workers: int = values["workers"]
         self._urdf: str | None = None
@@ -111,27 +116,31 @@ class PlannerNode(Node):
         """Warm a planning process for a robot up; another description replaces the one before."""
         if self._planning is not None and urdf == self._urdf:
             return
-        if self._planning is not None:
-            self._planning.close()
-        self._urdf = urdf
+        before, self._urdf = self._planning, urdf
         self._planning = PlanningPool(self._robot, urdf, workers=self._workers)
+        if before is not None:
+            before.close()
         self._robot_known.set()
         self.get_logger().info(f"planning for '{self._robot.name}'")
 
     def _on_cancel(self, _: Any, response: Any) -> Any:
-        self._cancel.set()
+        for cancel in self._cancels:
+            cancel.set()
         response.success = True
         return response
 
     async def _plan_task(self, request: Any, response: Any) -> Any:
-        self._cancel.clear()
+        cancel = threading.Event()
+        self._cancels.append(cancel)
         try:
-            result = await self._worker.run(lambda: self._plan(request))
+            result = await self._worker.run(lambda: self._plan(request, cancel))
         except SpatialPinError as error:
             self.get_logger().warning(f"cannot plan: {error}")
             response.message = str(error)
             response.failure.message = str(error)
             return response
+        finally:
+            self._cancels.remove(cancel)
         if isinstance(result, PlanFailure):
             self.get_logger().warning(f"no plan ({result.reason}): {result.message}")
             response.message, response.failure = result.message, plan_failure_to_msg(result)
@@ -140,21 +149,43 @@ class PlannerNode(Node):
         response.message = "; ".join([f"{len(response.plan.stages)} stages", *doubts])
         return response
 
-    def _plan(self, request: Any) -> tuple[PlanMsg, tuple[str, ...]] | PlanFailure:
+    def _plan(self, request: Any, cancel: threading.Event) -> tuple[PlanMsg, tuple[str, ...]] | PlanFailure:
         """Plan and publish; also say why the scene is to be doubted. Runs on the worker's thread."""
-        if not self._robot_known.wait(self._robot_wait_s) or self._planning is None:
-            raise ExecutionError("no robot_description came yet; publish it, or set urdf_source to config")
-        scene, task = self._scene.get(), task_from_msg(request.task)
-        stale = self._stale(scene)
-        if stale is not None:
-            return stale
-        plan = self._planning.plan(scene, task, self._joints.positions(), self._plan_options(), self._cancel)
+        self._pool()
+        try:
+            scene, task = self._scene_for(request), task_from_msg(request.task)
+        except NoSceneError as error:
+            return PlanFailure("stale_scene", "", str(error))
+        plan = self._stale(scene) or self._plan_in(scene, task, cancel)
         if isinstance(plan, PlanFailure):
             return plan
+        self._planned_in.append(scene)
         doubts = doubts_about(scene, task)
         for doubt in doubts:
             self.get_logger().warning(doubt)
         return self._publish(plan), doubts
+
+    def _pool(self) -> PlanningPool:
+        if not self._robot_known.wait(self._robot_wait_s) or self._planning is None:
+            raise ExecutionError("no robot_description came yet; publish it, or set urdf_source to config")
+        return self._planning
+
+    def _scene_for(self, request: Any) -> Scene:
+        stamp_s = seconds(request.scene_stamp)
+        return self._scene.at(stamp_s) if stamp_s else self._scene.get()
+
+    def _plan_in(self, scene: Scene, task: Task, cancel: threading.Event) -> Plan | PlanFailure:
+        """Plan, again where a robot_description that came meanwhile has replaced the planning processes."""
+        while True:
+            pool = self._pool()
+            try:
+                plan = pool.plan(scene, task, self._joints.positions(), self._plan_options(), cancel)
+            except BackendError:
+                if pool is self._planning:
+                    raise
+            else:
+                if pool is self._planning or cancel.is_set():
+                    return plan
 
     async def _check_plan(self, request: Any, response: Any) -> Any:
         try:
@@ -175,16 +206,25 @@ class PlannerNode(Node):
     def _check(self, request: Any) -> tuple[PlanConflict | None, Scene]:
         """Check the rest of a plan against what has surely changed; runs on the worker's thread."""
         plan, stamp = plan_from_msg(request.plan), request.scene_stamp
-        before = self._scene.at(plan.scene_stamp_s)
+        pool, before = self._pool(), self._scene_of(plan)
         hand = hand_at(plan, request.seen_stage_index, request.seen_stage_time_s)
-        now = self._scene.at(stamp.sec + stamp.nanosec * 1e-9)
+        now = self._scene.at(seconds(stamp))
         scene = changed_scene(plan, before, now, hand=hand)
-        if scene is None or self._planning is None:
+        if scene is None:
             return None, before
-        conflict = self._planning.revalidate(
+        conflict = pool.revalidate(
             plan, scene, from_stage=request.stage_index, from_time_s=request.stage_time_s
         )
         return conflict, scene
+
+    def _scene_of(self, plan: Plan) -> Scene:
+        """The scene that a plan was made in, which may be long forgotten elsewhere."""
+        made = (
+            scene
+            for scene in reversed(self._planned_in)
+            if abs(scene.stamp_s - plan.scene_stamp_s) < SAME_MOMENT_S
+        )
+        return next(made, None) or self._scene.at(plan.scene_stamp_s)
 
     def _stale(self, scene: Scene) -> PlanFailure | None:
         limit_s = float(self.get_parameter("scene_max_age_s").value or 0.0)
@@ -211,7 +251,8 @@ class PlannerNode(Node):
         return message
 
     def close(self) -> None:
-        self._cancel.set()
+        for cancel in tuple(self._cancels):
+            cancel.set()
         if self._planning is not None:
             self._planning.close()
         self._worker.close(timeout_s=1.0)
