@@ -61,6 +61,11 @@ class GripperResult:
 class Arm(Protocol):
     """An arm that follows timed joint trajectories."""
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the planning group's D joints, in its order."""
+        ...
+
     def follow(
         self, trajectory: Trajectory, cancel: StopSignal, on_progress: Callable[[float], None]
     ) -> MotionResult:

@@ -79,9 +79,9 @@ def run_plan(
 ) -> Outcome:
     """Carry out a plan and say truthfully what came of it.
 
-    The arm is brought to a stop before this returns, however it ends. A grasp that caught nothing is followed, unless
-    the options say otherwise, by opening the gripper and going back the way the arm came, so that it is clear of the
-    objects.
+    The arm is brought to a stop before this returns, however it ends, and before this raises. A grasp that caught
+    nothing is followed, unless the options say otherwise, by opening the gripper and going back the way the arm came,
+    so that it is clear of the objects.
 
     Args:
         plan: made for `scene_before`.
@@ -126,13 +126,29 @@ class _Run:
 
     def outcome(self) -> Outcome:
         try:
-            end = self._check_start() or self._run_stages()
+            return self._outcome()
+        except BaseException:
+            self._arm.stop()
+            raise
+
+    def _outcome(self) -> Outcome:
+        try:
+            end = self._check_joints() or self._check_start() or self._run_stages()
         except ExecutionError as error:
             end = _End("failed", "controller_lost", str(error), "")
         if end is None:
             return self._verify()
         self._arm.stop()
         return self._ended_early(end)
+
+    def _check_joints(self) -> _End | None:
+        planned, there = self._plan.joint_names, self._arm.joint_names
+        if planned == there:
+            return None
+        message = (
+            f"the plan moves {', '.join(planned)}, but the arm has {', '.join(there)}; plan for this arm"
+        )
+        return _End("failed", "wrong_joints", message, self._plan.stages[0].name)
 
     def _check_start(self) -> _End | None:
         positions = self._positions()

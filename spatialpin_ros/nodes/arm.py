@@ -59,13 +59,29 @@ class RosArm:
         self._topic = node.create_publisher(JointTrajectory, topic, RELIABLE) if topic else None
         self._handle: Any = None
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return tuple(self._robot.joints)
+
     def joint_positions(self) -> FloatArray:
         return self._joints.positions()
 
     def follow(
         self, trajectory: Trajectory, cancel: StopSignal, on_progress: Callable[[float], None]
     ) -> MotionResult:
-        """Follow a trajectory to its end; see `execution.Arm`."""
+        """Follow a trajectory to its end; see `execution.Arm`. The arm stands also when this raises."""
+        try:
+            return self._follow(trajectory, cancel, on_progress)
+        except BaseException:
+            self.stop()
+            self._stands_still()
+            raise
+        finally:
+            self._handle = None
+
+    def _follow(
+        self, trajectory: Trajectory, cancel: StopSignal, on_progress: Callable[[float], None]
+    ) -> MotionResult:
         if self._client.wait_for_server(1.0):
             return self._follow_action(trajectory, cancel, on_progress)
         if self._topic is not None and self._topic.get_subscription_count():
@@ -86,11 +102,7 @@ class RosArm:
         if not handle.accepted:
             return MotionResult("rejected", "the arm's controller rejected the trajectory; see its log")
         self._handle = handle
-        ended = handle.get_result_async()
-        try:
-            return self._await_end(ended, cancel, progress, on_progress)
-        finally:
-            self._handle = None
+        return self._await_end(handle.get_result_async(), cancel, progress, on_progress)
 
     def _await_end(
         self, ended: Any, cancel: StopSignal, progress: _Progress, on_progress: Callable[[float], None]

@@ -138,6 +138,8 @@ class ExecutorNode(Node):
         self._outcome_topic.publish(outcome_to_msg(outcome))
         told = Told(FINAL_STATES[outcome.status], outcome.stage, 1.0, outcome.message)
         self._tell(job, told, outcome.reason)
+        if ended.trace:
+            self.get_logger().error(f"{job.task_id}: {ended.trace}")
         self.get_logger().info(
             f"{job.task_id}: {outcome.status} ({outcome.level}) {outcome.reason} {outcome.message}"
         )
@@ -185,18 +187,18 @@ class ExecutorNode(Node):
         return CancelResponse.ACCEPT
 
     async def _execute(self, handle: Any) -> Any:
-        result = ExecuteTask.Result()
         try:
             job = self._job(handle.request)
         except SpatialPinError as error:
-            result.status, result.message = ExecuteTask.Result.FAILED, f"the goal is not a task: {error}"
-            handle.abort()
-            return result
-        self._jobs.append(job)
-        self._goals[_key(handle)] = job
-        if handle.is_cancel_requested:
-            job.cancel.set()
+            return self._give_up(handle, f"the goal is not a task: {error}")
+        except Exception as error:  # the action's boundary: an empty result would read as a success
+            return self._give_up(handle, f"the goal cannot be read: {error!r}")
+        try:
+            return self._finish(handle, await self._carry_out(handle, job))
+        except Exception as error:  # the same boundary
+            return self._give_up(handle, f"a fault of the program ended the task: {error!r}")
 
+    async def _carry_out(self, handle: Any, job: Job) -> Ended:
         def tell(told: Told) -> None:
             feedback = ExecuteTask.Feedback(
                 state=told.state, stage=told.stage, progress=told.progress, text=told.text
@@ -204,11 +206,20 @@ class ExecutorNode(Node):
             handle.publish_feedback(feedback)
             self._tell(job, told)
 
+        self._jobs.append(job)
+        self._goals[_key(handle)] = job
+        if handle.is_cancel_requested:
+            job.cancel.set()
         try:
-            ended = await self._worker.run(lambda: self._do(job, tell))
+            return await self._worker.run(lambda: self._do(job, tell))
         finally:
             del self._goals[_key(handle)]
-        return self._finish(handle, ended, result)
+
+    def _give_up(self, handle: Any, message: str) -> Any:
+        self.get_logger().error(message)
+        if handle.is_active:
+            handle.abort()
+        return ExecuteTask.Result(status=ExecuteTask.Result.FAILED, message=message)
 
     def _job(self, goal: Any) -> Job:
         plan = plan_from_msg(goal.plan) if goal.plan.stages else None
@@ -218,9 +229,9 @@ class ExecutorNode(Node):
             job.approval.give_in_advance()
         return job
 
-    def _finish(self, handle: Any, ended: Ended, result: Any) -> Any:
+    def _finish(self, handle: Any, ended: Ended) -> Any:
         outcome = ended.outcome
-        result.outcome, result.message = outcome_to_msg(outcome), outcome.message
+        result = ExecuteTask.Result(outcome=outcome_to_msg(outcome), message=outcome.message)
         result.status = result.outcome.status
         if ended.failure is not None:
             result.plan_failure = plan_failure_to_msg(ended.failure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -81,10 +82,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a job, with the plan failure when planning failed."""
+    """What came of a job, with the plan failure when planning failed, and the traceback of a fault of the program."""
 
     outcome: Outcome
     failure: PlanFailure | None = None
+    trace: str = ""
 
 
 class _NoPlanError(Exception):
@@ -119,12 +121,28 @@ class TaskRunner:
         """Do a job; whatever goes wrong is told by the outcome, never raised."""
         began_s = time.monotonic()
         try:
-            ended = _Attempt(self, job, settings, tell).run()
-        except _NoPlanError as error:
-            ended = Ended(_no_plan(job, error.failure), error.failure)
-        except SpatialPinError as error:
-            ended = Ended(_refused(job, error))
+            ended = self._attempt(job, settings, tell)
+        except Exception as error:  # the job's boundary: whoever waits for it gets an outcome
+            ended = self._broken(job, error)
         return replace(ended, outcome=replace(ended.outcome, duration_s=time.monotonic() - began_s))
+
+    def _attempt(self, job: Job, settings: Settings, tell: Callable[[Told], None]) -> Ended:
+        try:
+            return _Attempt(self, job, settings, tell).run()
+        except _NoPlanError as error:
+            return Ended(_no_plan(job, error.failure), error.failure)
+        except SpatialPinError as error:
+            return Ended(_refused(job, error))
+
+    def _broken(self, job: Job, error: Exception) -> Ended:
+        """Stop the arm after what nobody foresaw."""
+        message = f"a fault of the program ended the task: {error!r}; see the executor's log"
+        try:
+            self._arm.stop()
+        except Exception as fault:  # the first error is the one to tell
+            message = f"{message}; the arm could not be told to stop ({fault!r}): stop it by hand if it moves"
+        trace = "".join(traceback.format_exception(error))
+        return Ended(Outcome(job.task_id, "failed", "none", "internal_error", message), trace=trace)
 
     @property
     def devices(self) -> tuple[Arm, Gripper]:

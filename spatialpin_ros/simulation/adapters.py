@@ -35,6 +35,10 @@ class SimulatedArm:
         self._world, self._on_step = world, on_step
         self._controller = ArmController(world.robot)
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        return tuple(self._world.robot.arm_states().names)
+
     def follow(
         self, trajectory: Trajectory, cancel: StopSignal, on_progress: Callable[[float], None]
     ) -> MotionResult:

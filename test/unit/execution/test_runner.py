@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from execution_scenes import make_object, make_scene, stack_plan
+from execution_scenes import JOINTS, make_object, make_scene, stack_plan
 
 from spatialpin_ros.errors import PerceptionError
 from spatialpin_ros.execution import (
@@ -32,6 +32,8 @@ STACKED = make_scene(
 
 class FakeArm:
     """Goes where it is told; fails or is cancelled where a test says so."""
+
+    joint_names = JOINTS
 
     def __init__(self, at=0.0):
         self.at = np.full(2, at)
@@ -116,6 +118,28 @@ def test_start_deviation_moves_nothing():
     outcome, _ = run(arm)
     assert (outcome.status, outcome.reason) == ("failed", "start_deviation")
     assert arm.paths == []
+
+
+def test_a_plan_for_other_joints_moves_nothing():
+    arm = FakeArm(at=0.5)
+    arm.joint_names = ("b", "a", "c")
+    outcome, told = run(arm)
+    assert (outcome.status, outcome.reason, told) == ("failed", "wrong_joints", [])
+    assert "b, a, c" in outcome.message
+    assert arm.paths == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_error_nobody_foresaw_is_raised_from_a_standing_arm(error):
+    def broken():
+        raise error("nobody foresaw this")
+
+    arm = FakeArm()
+    arm.during[2] = broken
+    with pytest.raises(error, match="nobody foresaw"):
+        run(arm)
+    assert arm.stopped == 1
+    assert len(arm.paths) == 3
 
 
 def test_small_start_deviation_is_accepted():

@@ -126,3 +126,18 @@ def test_a_goal_accepted_while_it_is_cancelled_is_waited_for(devices):
     assert move(cancel).status == "cancelled"
     assert handle.cancelled == 1
     assert handle.ended.done()
+
+
+def test_an_error_while_the_arm_moves_cancels_its_goal(devices):
+    client, move = devices["arm"]
+    handle = Handle()
+    client.sent.set_result(handle)
+
+    def broken(_):
+        raise RuntimeError("nobody foresaw this")
+
+    desired = SimpleNamespace(time_from_start=SimpleNamespace(sec=0, nanosec=500_000_000))
+    client.on_send = lambda: client.feedback(SimpleNamespace(feedback=SimpleNamespace(desired=desired)))
+    with pytest.raises(RuntimeError, match="nobody foresaw"):
+        move(threading.Event(), broken)
+    assert handle.cancelled == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from execution_scenes import make_object, make_scene, stack_plan, stack_task
+from execution_scenes import JOINTS, make_object, make_scene, stack_plan, stack_task
 
 pytest.importorskip("rclpy")
 
@@ -37,8 +37,10 @@ SETTINGS = Settings(False, 0.0, 1.0, 60.0, ExecutionOptions())
 
 
 class Arm:
+    joint_names = JOINTS
+
     def __init__(self, at=0.0):
-        self.at = np.full(2, at)
+        self.at, self.stopped = np.full(2, at), 0
         self.durations = []
 
     def follow(self, trajectory, cancel, on_progress):
@@ -47,7 +49,7 @@ class Arm:
         return MotionResult("reached")
 
     def stop(self):
-        self.at = self.at.copy()
+        self.stopped += 1
 
     def joint_positions(self):
         return self.at
@@ -292,3 +294,35 @@ def test_estimated_depth_waits_for_approval_unless_allowed():
     approved = Job("t", "stack them")
     approved.approval.give_in_advance()
     assert run(approved, stages=Stages(guessed))[0].outcome.status == "succeeded"
+
+
+@pytest.mark.parametrize("state", [TaskProgress.PLANNING, TaskProgress.EXECUTING])
+def test_a_fault_of_the_program_is_an_outcome_and_stops_the_arm(state):
+    def tell(told):
+        if told.state == state:
+            raise RuntimeError("nobody foresaw this")
+
+    arm = Arm()
+    ended, _ = run(Job("t", task=stack_task()), arm=arm, listener=tell)
+    assert (ended.outcome.task_id, ended.outcome.status, ended.outcome.reason) == (
+        "t",
+        "failed",
+        "internal_error",
+    )
+    assert "nobody foresaw this" in ended.outcome.message
+    assert "Traceback" in ended.trace
+    assert arm.stopped
+
+
+def test_a_fault_is_told_although_the_arm_cannot_be_stopped():
+    class Broken(Arm):
+        def follow(self, trajectory, cancel, on_progress):
+            raise RuntimeError("no way")
+
+        def stop(self):
+            raise OSError("no line")
+
+    ended, _ = run(Job("t", task=stack_task()), arm=Broken())
+    assert ended.outcome.reason == "internal_error"
+    assert "stop it by hand" in ended.outcome.message
+    assert "no line" in ended.outcome.message
