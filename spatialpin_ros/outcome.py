@@ -24,8 +24,7 @@ class Outcome:
             "placed" for a place on a support surface.
         reason: short code of the failure: a plan failure's reason, or grasp_missed, dropped, tolerance,
             not_on_target, object_lost, controller_lost, stale_joint_states, scene_unavailable, node_unavailable,
-            path_blocked ...;
-            empty on success.
+            path_blocked ...; empty on success.
         message: one or two sentences: what happened, what to do.
         stage: the stage it ended in.
         duration_s: from acceptance to verdict [s].
