@@ -42,6 +42,7 @@ from spatialpin_ros.demo.workcell import Answered, Progress, Proposed
 from spatialpin_ros.errors import BackendError, ExecutionError, PerceptionError, ReasoningError
 from spatialpin_ros.nodes.qos import LATCHED
 from spatialpin_ros.nodes.session import GraphSession
+from spatialpin_ros.nodes.support import cancel_once_accepted
 from spatialpin_ros.outcome import Outcome
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.scene import Scene
@@ -84,7 +85,26 @@ class Limits:
     capture_s: float = 30.0
     reason_s: float = 300.0
     plan_s: float = 60.0
-    execute_s: float = 600.0
+    execute_s: float = 600.0  # without any progress
+
+
+class _Patience:
+    """Runs out when an execution tells nothing for too long, but never while a person is asked for approval.
+
+    Args:
+        limit_s: longest silence.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s, self._heard_s = limit_s, time.monotonic()
+        self.asking = False
+
+    def hear(self, state: int) -> None:
+        self._heard_s, self.asking = time.monotonic(), state == TaskProgress.WAITING_FOR_APPROVAL
+
+    @property
+    def over(self) -> bool:
+        return not self.asking and time.monotonic() - self._heard_s > self._limit_s
 
 
 class GraphClient:
@@ -257,20 +277,28 @@ class GraphClient:
         *,
         approved: bool = True,
     ) -> Outcome:
-        """Carry out a plan through the executor's action; an interrupt stops the arm before it is raised.
+        """Carry out a plan through the executor's action; whatever is raised, the task is cancelled before.
 
         Raises:
             ExecutionError: when the goal is rejected or no outcome comes.
         """
         goal = ExecuteTask.Goal(task=task_to_msg(task), plan=plan_to_msg(plan), approved=approved)
+        patience = _Patience(self.limits.execute_s)
+
+        def on_feedback(message: Any) -> None:
+            patience.hear(message.feedback.state)
+            self._on_feedback(message, on_progress)
+
         with self._recorded(plan):
-            sent = self._execute.send_goal_async(
-                goal, feedback_callback=lambda m: self._on_feedback(m, on_progress)
-            )
-            handle = self.session.result(sent, self.limits.accept_s, f"action {self.names.execute}")
+            sent = self._execute.send_goal_async(goal, feedback_callback=on_feedback)
+            try:
+                handle = self.session.result(sent, self.limits.accept_s, f"action {self.names.execute}")
+            except BaseException:
+                cancel_once_accepted(sent)
+                raise
             if not handle.accepted:
                 raise ExecutionError("the executor rejected the task; is it busy with another one?")
-            return self._await_outcome(handle, cancel)
+            return self._await_outcome(handle, cancel, patience)
 
     @contextmanager
     def _recorded(self, plan: Plan) -> Iterator[None]:
@@ -293,26 +321,32 @@ class GraphClient:
         self.recorder.stage(now_s, stage, told.text)
         on_progress(Progress(stage, float(told.progress), told.text, now_s))
 
-    def _await_outcome(self, handle: Any, cancel: threading.Event) -> Outcome:
+    def _await_outcome(self, handle: Any, cancel: threading.Event, patience: _Patience) -> Outcome:
         done = threading.Event()
         future: Any = handle.get_result_async()
         future.add_done_callback(lambda _: done.set())
-        deadline, cancelling = time.monotonic() + self.limits.execute_s, False
         try:
-            while not done.wait(0.1):
+            while not (done.wait(0.1) or cancel.is_set()):
                 self.session.health()
-                if cancel.is_set() and not cancelling:
-                    handle.cancel_goal_async()
-                    cancelling, deadline = True, time.monotonic() + CANCEL_LIMIT_S
-                if time.monotonic() > deadline:
-                    raise ExecutionError(
-                        "the executor did not report an outcome in time; stop the arm by hand if it moves"
-                    )
-        except KeyboardInterrupt:
+                self._check_alive(patience)
+        except BaseException:
             handle.cancel_goal_async()
             done.wait(CANCEL_LIMIT_S)
             raise
+        if not done.is_set():
+            handle.cancel_goal_async()
+            if not done.wait(CANCEL_LIMIT_S):
+                raise ExecutionError("the executor did not end the task; stop the arm by hand if it moves")
         return self._outcome(future.result().result)
+
+    def _check_alive(self, patience: _Patience) -> None:
+        if patience.over:
+            raise ExecutionError(
+                f"the executor told nothing for {self.limits.execute_s:.0f} s; the task was cancelled, "
+                "stop the arm by hand if it moves"
+            )
+        if patience.asking and not self._execute.server_is_ready():
+            raise ExecutionError("the executor is gone while the plan waited for approval; start it again")
 
     def _outcome(self, result: Any) -> Outcome:
         if not result.outcome.task_id:
