@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +84,15 @@ class Running:
         self._cancel = client.create_client(Trigger, "/planner/cancel")
         for service in (self._plan, self._check, self._cancel):
             assert service.wait_for_service(LIMIT_S)
+            # An answer to a client that the server does not know yet is lost.
+            self._await_known(service.service_name)
+
+    def _await_known(self, service):
+        limit, pause = time.monotonic() + LIMIT_S, threading.Event()
+        while not self.node.count_clients(service):
+            assert time.monotonic() < limit, f"{service} does not know its client"
+            pause.wait(0.02)
+        pause.wait(0.05)
 
     def see(self, stamp_s, *more):
         scene = replace(SCENE, objects=(*SCENE.objects, *more), stamp_s=stamp_s)
