@@ -178,13 +178,12 @@ class _Attempt:
         if plan is None:
             if self._too_old(scene):
                 scene, task = self._look_again(scene, task)
-            plan = self._plan(scene, task)
+            scene, plan = self._plan_anew(scene, task)
         ended = self._carry_out(scene, plan)
         if ended.outcome.reason not in REPLAN_REASONS or self._job.cancel.is_set():
             return ended
         self._tell(TaskProgress.LOOKING, f"{ended.outcome.message}: planning once more")
-        scene, task = self._look_again(scene, task)
-        return self._carry_out(scene, self._plan(scene, task))
+        return self._carry_out(*self._plan_anew(*self._look_again(scene, task)))
 
     def _tell(self, state: int, text: str, stage: str = "") -> None:
         self._tell_all(Told(state, stage, SHARES[state], text))
@@ -214,6 +213,16 @@ class _Attempt:
         """Take a fresh scene and find the task's objects in it."""
         fresh = self._look()
         return fresh, translate_task(task, match_objects(scene, fresh))
+
+    def _plan_anew(self, scene: Scene, task: Task) -> tuple[Scene, Plan]:
+        """Plan in a scene, or in a fresh one where the planner does not know it, as when it started after it."""
+        try:
+            return scene, self._plan(scene, task)
+        except _NoPlanError as error:
+            if error.failure.reason != "stale_scene" or self._job.cancel.is_set():
+                raise
+        scene, task = self._look_again(scene, task)
+        return scene, self._plan(scene, task)
 
     def _plan(self, scene: Scene, task: Task) -> Plan:
         self._tell(TaskProgress.PLANNING, f"planning: {task.description}")

@@ -143,6 +143,18 @@ def test_blind_camera_is_the_reason():
     assert (ended.outcome.status, ended.outcome.reason) == ("failed", "scene_unavailable")
 
 
+def test_a_planner_that_does_not_know_the_scene_gets_a_fresh_one():
+    unknown = PlanFailure("stale_scene", "", "the scene is not among the last 128")
+    again = replace(BEFORE, stamp_s=110.0)
+    stages = Stages((BEFORE, again, AFTER), [unknown, stack_plan(scene_stamp_s=110.0)])
+    ended, *_ = run(Job("t1", request="stack them"), stages)
+    assert ended.outcome.status == "succeeded", ended
+    assert len(stages.planned) == 2
+    stages = Stages((BEFORE, again), [unknown, unknown])
+    ended, *_ = run(Job("t1", request="stack them"), stages)
+    assert ended.failure is unknown
+
+
 def test_plan_failure_is_passed_on():
     failure = PlanFailure("ik", "place", "cannot reach")
     ended, _ = run(Job("t", task=stack_task()), Stages(plans=[failure]))
