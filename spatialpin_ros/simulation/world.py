@@ -25,6 +25,7 @@ from spatialpin_ros.simulation.generator import GeneratorOptions, generate_objec
 from spatialpin_ros.simulation.objects import ObjectSpec, object_urdf
 from spatialpin_ros.simulation.robot import SimulatedRobot
 from spatialpin_ros.simulation.views import Rendering, View, render, snapshot_view, with_backdrop
+from spatialpin_ros.simulation.window import Body, Placement, Window
 
 FLOOR_TO_TABLE_M = 0.74
 
@@ -86,8 +87,10 @@ class World:
         self.physics = physics or PhysicsOptions()
         self.camera = camera
         self.view = View.from_config(camera)
-        self._bullet, self._client = connect(gui)
+        self._bullet, self._client = connect()
+        self._window = Window() if gui else None
         self._objects: dict[int, ObjectSpec] = {}
+        self._urdfs: dict[int, Path] = {}
         self._last: Rendering | None = None
         self._seed = seed
         self._noise = np.random.default_rng(seed)
@@ -128,7 +131,7 @@ class World:
 
     def move_camera(self, base_T_camera: Pose) -> None:
         """Put the camera and its mast elsewhere; `base_T_camera` is the pose of the optical frame."""
-        self._bullet.removeBody(self._mount, physicsClientId=self._client)
+        self._remove(self._mount)
         self._mount = self._load_mount(base_T_camera)
         self.view = replace(self.view, base_T_camera=base_T_camera)
         self._last = None
@@ -144,11 +147,17 @@ class World:
             # Resting objects are most of the solver's work: asleep, eight of them cost a fifth.
             flags |= self._bullet.URDF_ENABLE_SLEEPING
         position, quaternion = pose.position.tolist(), pose.quaternion.tolist()
-        return int(
+        body = int(
             self._bullet.loadURDF(
                 str(path), position, quaternion, useFixedBase=fixed, flags=flags, physicsClientId=self._client
             )
         )
+        self._urdfs[body] = path
+        return body
+
+    def _remove(self, body: int) -> None:
+        self._bullet.removeBody(body, physicsClientId=self._client)
+        self._urdfs.pop(body).unlink()
 
     @property
     def time_s(self) -> float:
@@ -165,6 +174,18 @@ class World:
         for _ in range(count):
             self._bullet.stepSimulation(physicsClientId=self._client)
         self._steps += count
+        if self._window is not None and self._window.due:
+            self._window.show(self.visible())
+
+    def visible(self) -> dict[int, Body]:
+        """What the window shows: everything but the floor."""
+        urdfs = {body: path for body, path in self._urdfs.items() if body != self._floor}
+        bodies = {body: Body(path, self._placement(body)) for body, path in urdfs.items()}
+        states = self.robot.joint_states()
+        joints = dict(zip(states.names, states.positions.tolist(), strict=True))
+        arm = self.robot.body
+        bodies[arm] = Body(self.robot.urdf_path, self._placement(arm), joints)
+        return bodies
 
     def add_object(self, spec: ObjectSpec) -> None:
         """Put an object into the world at its pose.
@@ -177,14 +198,12 @@ class World:
         path = self._write(
             f"{spec.id}_{len(self._objects)}_{self._steps}", object_urdf(spec, Path(self._folder.name))
         )
-        body = self._load(path, spec.box.pose, fixed=False)
-        path.unlink()
-        self._objects[body] = spec
+        self._objects[self._load(path, spec.box.pose, fixed=False)] = spec
 
     def clear(self) -> None:
         """Take all objects off the table."""
         for body in self._objects:
-            self._bullet.removeBody(body, physicsClientId=self._client)
+            self._remove(body)
         self._objects.clear()
         self._last = None
 
@@ -238,8 +257,12 @@ class World:
                 return False
         return True
 
-    def _pose(self, body: int) -> Pose:
+    def _placement(self, body: int) -> Placement:
         position, quaternion = self._bullet.getBasePositionAndOrientation(body, physicsClientId=self._client)
+        return position, quaternion
+
+    def _pose(self, body: int) -> Pose:
+        position, quaternion = self._placement(body)
         return Pose(np.array(position), np.array(quaternion))
 
     def render(self) -> CameraFrame:
@@ -279,6 +302,8 @@ class World:
 
     def close(self) -> None:
         """Disconnect; the world cannot be used afterwards. Safe to call twice."""
+        if self._window is not None:
+            self._window.close()
         if self._bullet.isConnected(self._client):
             self._bullet.disconnect(self._client)
         self._folder.cleanup()
