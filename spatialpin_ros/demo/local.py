@@ -22,7 +22,7 @@ from spatialpin_ros.planning.body import BodyPoser
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.reasoning import Abilities, Backend, create_backend
 from spatialpin_ros.scene import Scene
-from spatialpin_ros.simulation import World
+from spatialpin_ros.simulation import Pace, World
 from spatialpin_ros.simulation.adapters import SimulatedArm, SimulatedGripper
 from spatialpin_ros.task import Task
 
@@ -36,7 +36,7 @@ class LocalWorkcell:
     Args:
         robot, camera: what stands at the table.
         backend: the reasoning back end, or its name.
-        gui: open the simulator's window.
+        gui: open the simulator's window, and move no faster than in real time.
         film: record a picture of the execution every IMAGE_GAP_S; costs time.
         seed: of whatever the back end draws.
     """
@@ -64,6 +64,7 @@ class LocalWorkcell:
         self._frame: CameraFrame | None = None
         self._scene: Scene | None = None
         self._joints_s = self._image_s = -1.0
+        self._pace = Pace(1.0 if gui else 0.0)
 
     @property
     def transport(self) -> str:
@@ -125,7 +126,7 @@ class LocalWorkcell:
             self.recorder.end(self.world.time_s)
 
     def _record(self) -> None:
-        """Keep what a camera and an encoder would have seen after one physics step."""
+        """Keep what a camera and an encoder would have seen after one physics step, at the pace of who watches."""
         now_s = self.world.time_s
         if now_s - self._joints_s >= JOINT_GAP_S:
             states = self.world.robot.arm_states()
@@ -134,6 +135,7 @@ class LocalWorkcell:
         if self._film and now_s - self._image_s >= IMAGE_GAP_S:
             self.recorder.image(now_s, self.world.snapshot("overview", 480, 360))
             self._image_s = now_s
+        self._pace.keep(self.world.physics.step_s)
 
     def close(self) -> None:
         self._backend.close()

@@ -13,10 +13,9 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from spatialpin_ros.nodes.support import resolve
-from spatialpin_ros.simulation import Workcell
+from spatialpin_ros.simulation import Pace, Workcell
 
 Result = TypeVar("Result")
-MOST_LAG_S = 0.05
 
 
 class PhysicsThread:
@@ -64,27 +63,19 @@ class PhysicsThread:
     def _run(self) -> None:
         cell = self._make()
         steps = max(1, round(self._tick_s / cell.world.physics.step_s))
-        due_s = time.monotonic()
+        pace = Pace(self._factor, self._closing.wait)
         while not self._closing.is_set():
             self._do_jobs(cell)
             cell.step(steps)
             self._tick(cell)
-            due_s = self._pace(due_s, steps * cell.world.physics.step_s)
+            pace.keep(steps * cell.world.physics.step_s)
+            # Lets the executor's thread run.
+            time.sleep(0.0)
         cell.world.close()
 
     def _do_jobs(self, cell: Workcell) -> None:
         while not self._jobs.empty():
             self._jobs.get()(cell)
-
-    def _pace(self, due_s: float, simulated_s: float) -> float:
-        """Wait until the next tick is due and return when that is; time lost to rendering is not made up for."""
-        if self._factor <= 0.0:
-            # Lets the executor's thread run.
-            time.sleep(0.0)
-            return due_s
-        due_s = max(due_s + simulated_s / self._factor, time.monotonic() - MOST_LAG_S)
-        self._closing.wait(max(0.0, due_s - time.monotonic()))
-        return due_s
 
     def close(self) -> None:
         self._closing.set()

@@ -12,6 +12,7 @@ from spatialpin_ros.simulation.gripper_controller import (
 )
 from spatialpin_ros.simulation.mesh_models import MESH_MODELS, ROUND_MODELS, mesh_parts
 from spatialpin_ros.simulation.objects import PALETTE, ObjectSpec
+from spatialpin_ros.simulation.pace import Pace
 from spatialpin_ros.simulation.recording import RecordingCamera
 from spatialpin_ros.simulation.robot import JointStates, SimulatedRobot
 from spatialpin_ros.simulation.views import SNAPSHOT_VIEWS, View, snapshot_view
@@ -38,6 +39,7 @@ __all__ = [
     "GripperStatus",
     "JointStates",
     "ObjectSpec",
+    "Pace",
     "PhysicsOptions",
     "RecordingCamera",
     "SimulatedRobot",
