@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from spatialpin_ros.angles import (
     tilt,
 )
 from spatialpin_ros.reasoning import words
-from spatialpin_ros.reasoning.asking import Asked, call, degrees, yes_no
+from spatialpin_ros.reasoning.asking import Asked, Questions, call, degrees, first_answer, yes_no
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.relations import ReferenceFrame
 from spatialpin_ros.scene import Scene
@@ -33,10 +32,7 @@ def answer(scene: Scene, text: str, frame: ReferenceFrame | None = None) -> Answ
         UnknownNameError, AmbiguousNameError: list what there is.
         UndefinedAngleError: the objects do not have the angle asked for.
     """
-    for pattern, method in _QUESTIONS:
-        if match := re.fullmatch(pattern, text):
-            return method(_Angles(scene, frame), **match.groupdict())
-    return None
+    return first_answer(_QUESTIONS, lambda: _Angles(scene, frame), text)
 
 
 class _Angles(Asked):
@@ -143,7 +139,7 @@ class _Angles(Asked):
 _WHAT = r"(?:what is |how (?:big|large) is |at )?(?:what angle|(?:the )?(?:smaller |acute |smallest )?angle)"
 _AXES = r"(?:the )?(?:(?:long|longest|main|principal) )?(?:axis|axes|direction|directions)"
 _MANY = r"(?:by )?how (?:many degrees|much|far|strongly)"
-_QUESTIONS: tuple[tuple[str, Callable[..., Answer]], ...] = (
+_QUESTIONS: Questions = (
     (rf"{_WHAT} between (?:{_AXES} of )?(?P<a>.+?) and (?:{_AXES} of )?(?P<b>.+)",
      lambda asked, a, b: asked.between(f"{a} and {b}")),
     (rf"at what angle (?:is|are|does|lies) (?:{_AXES} of )?(?P<a>.+?) (?:lie |stand )?(?:to|against|with|from) "

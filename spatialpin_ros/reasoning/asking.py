@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +56,20 @@ class Asked:
                 except ReasoningError as failed:
                     error = error or failed
         raise error or NotUnderstoodError(f"'{text}' does not name two objects")
+
+
+Questions = tuple[tuple[str, Callable[..., Answer | None]], ...]
+"""Patterns and what answers them: a method of an `Asked` that takes the pattern's groups as arguments."""
+
+
+def first_answer(questions: Questions, make: Callable[[], Asked], text: str) -> Answer | None:
+    """The first answer among those whose pattern is the whole text; None when there is none."""
+    for pattern, method in questions:
+        if match := re.fullmatch(pattern, text):
+            answer = method(make(), **match.groupdict())
+            if answer is not None:
+                return answer
+    return None
 
 
 def split_frame(scene: Scene, text: str) -> tuple[str, ReferenceFrame | None]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +12,17 @@ from spatialpin_ros.angles import turn_between
 from spatialpin_ros.changes import MOVED_M, Change, Changes, compare
 from spatialpin_ros.errors import NotUnderstoodError, ReasoningError, UnknownNameError
 from spatialpin_ros.reasoning import words
-from spatialpin_ros.reasoning.asking import Asked, call, cm, degrees, ids, names, yes_no
+from spatialpin_ros.reasoning.asking import (
+    Asked,
+    Questions,
+    call,
+    cm,
+    degrees,
+    first_answer,
+    ids,
+    names,
+    yes_no,
+)
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.reasoning.referring import Resolver
 from spatialpin_ros.relations import centre_distance, surface_gap
@@ -70,10 +80,7 @@ def answer(scene: Scene, before: Scene | None, text: str) -> Answer | None:
         NotUnderstoodError: when there is no earlier scene.
     """
     text = re.sub(rf"^{_LATER} ,? ?| {_LATER}$", "", text)
-    for pattern, method in _QUESTIONS:
-        if match := re.fullmatch(pattern, text):
-            return method(_Changed(scene, earlier(before, text)), **match.groupdict())
-    return None
+    return first_answer(_QUESTIONS, lambda: _Changed(scene, earlier(before, text)), text)
 
 
 class OnlyInOneSceneError(UnknownNameError):
@@ -281,7 +288,7 @@ _WAY = (
     r"(?:to the |to my )?(?P<direction>left|right|up(?:wards)?|down(?:wards)?|forward|back|"
     rf"towards? (?:the )?{_THE_VIEWER}|closer to (?:the )?{_THE_VIEWER}|away from (?:the )?{_THE_VIEWER})"
 )
-_QUESTIONS: tuple[tuple[str, Callable[..., Answer]], ...] = (
+_QUESTIONS: Questions = (
     (r"what (?:has )?changed|what is different|describe the changes?", _Changed.everything),
     (rf"how many (?:objects|things|of them) (?:have |has |are |did )?(?P<what>{_GROUP})", _Changed.count),
     (rf"(?:what|which objects?|which things?) (?:have |has |are |is |did )?(?P<what>{_GROUP})", _Changed.which),

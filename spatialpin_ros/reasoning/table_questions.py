@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from spatialpin_ros.angles import LEANING_RAD, tilt
 from spatialpin_ros.errors import UnknownNameError
 from spatialpin_ros.reasoning import words
-from spatialpin_ros.reasoning.asking import Asked, call, cm, degrees, ids, yes_no
+from spatialpin_ros.reasoning.asking import Asked, Questions, call, cm, degrees, first_answer, ids, yes_no
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.relations import CONTACT_TOLERANCE_M, MEASURES, ReferenceFrame, surface_gap
 from spatialpin_ros.scene import Scene
@@ -21,12 +20,7 @@ def answer(scene: Scene, text: str, frame: ReferenceFrame | None = None) -> Answ
     Raises:
         UnknownNameError, AmbiguousNameError: list what there is.
     """
-    for pattern, method in _QUESTIONS:
-        if match := re.fullmatch(pattern, text):
-            result: Answer | None = method(_AgainstAll(scene, frame), **match.groupdict())
-            if result is not None:
-                return result
-    return None
+    return first_answer(_QUESTIONS, lambda: _AgainstAll(scene, frame), text)
 
 
 class _AgainstAll(Asked):
@@ -93,7 +87,7 @@ _OTHERS = (
     r"(?:everything else|all (?:of )?(?:the )?others?|(?:all|any|every) (?:the )?other (?:objects?|things?)|"
     r"the others|the rest)"
 )
-_QUESTIONS: tuple[tuple[str, Callable[..., Answer | None]], ...] = (
+_QUESTIONS: Questions = (
     (rf"how (?:high|far)(?: up)? is (?:the bottom of )?(?P<a>.+?) (?:above|over|off|from) the {_TABLE}",
      _AgainstAll.above_table),
     (rf"how (?:high|far) above the {_TABLE} is (?:the bottom of )?(?P<a>.+)", _AgainstAll.above_table),
