@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spatialpin_ros.arrays import FloatArray
+from spatialpin_ros.arrays import BoolArray, FloatArray
 from spatialpin_ros.scene import Scene, SceneObject
 
 _UNMATCHABLE = 1e6
@@ -25,6 +25,8 @@ class MatchOptions:
         position_scale_m: distance from the nearest place it may be that costs 1.
         max_position_cost: cost of any distance, so that an object that went astray is still found.
         shape_cost: cost of two different known shapes.
+        unseen_reach_m: how far from its place an object may be found that the later scene's image does not show: what
+            is out of view has most likely stayed [m].
     """
 
     color_scale: float = 0.15
@@ -33,6 +35,7 @@ class MatchOptions:
     max_position_cost: float = 2.0
     shape_cost: float = 0.7
     max_cost: float = 4.0
+    unseen_reach_m: float = float("inf")
 
 
 def match_objects(
@@ -50,33 +53,58 @@ def match_objects(
         before, after: the two scenes, in the same base frame.
         places: further positions (3,) at which an object may now be, by its id in `before` [m].
     """
+    return match_items(before.objects, after.objects, after, places, options)
+
+
+def match_items(
+    before: Sequence[SceneObject],
+    after: Sequence[SceneObject],
+    seen: Scene,
+    places: Mapping[str, Sequence[FloatArray]] | None = None,
+    options: MatchOptions | None = None,
+) -> dict[str, SceneObject]:
+    """As `match_objects`, of any objects with ids of their own; `seen` is the scene that `after` is from."""
     settings = options or MatchOptions()
-    if not before.objects or not after.objects:
+    if not before or not after:
         return {}
-    costs = _costs(before, after, places or {}, settings)
+    costs = _costs(before, after, seen, places or {}, settings)
     rows, columns = linear_sum_assignment(np.where(costs > settings.max_cost, _UNMATCHABLE, costs))
     return {
-        before.objects[row].id: after.objects[column]
+        before[row].id: after[column]
         for row, column in zip(rows, columns, strict=True)
         if costs[row, column] <= settings.max_cost
     }
 
 
+def in_view(scene: Scene, points: FloatArray) -> BoolArray:
+    """Tell which of (..., 3) points of the base frame [m] are within a scene's image; all where it has none."""
+    camera = scene.intrinsics
+    if camera is None:
+        return np.ones(points.shape[:-1], dtype=np.bool_)
+    seen = scene.base_T_camera.inverse().transform(points)
+    ahead = seen[..., 2] > 0.0
+    pixels = camera.project(np.where(ahead[..., None], seen, 1.0))
+    inside = (pixels >= 0.0) & (pixels <= (camera.width - 1, camera.height - 1))
+    return np.asarray(ahead & inside.all(axis=-1))
+
+
 def _costs(
-    before: Scene, after: Scene, places: Mapping[str, Sequence[FloatArray]], options: MatchOptions
+    before: Sequence[SceneObject],
+    after: Sequence[SceneObject],
+    seen: Scene,
+    places: Mapping[str, Sequence[FloatArray]],
+    options: MatchOptions,
 ) -> FloatArray:
     """(B, A) cost of taking each object of `after` for each of `before`."""
     color = _pairwise(_color_features(before), _color_features(after)) / options.color_scale
     size = np.abs(_sizes(before)[:, None] - _sizes(after)[None]).mean(axis=2) / options.size_scale_m
-    centres = np.array([item.centre for item in after.objects])
-    distance = np.array(
-        [_nearest(centres, (item.centre, *places.get(item.id, ()))) for item in before.objects]
-    )
+    centres = np.array([item.centre for item in after])
+    distance = np.array([_nearest(centres, (item.centre, *places.get(item.id, ()))) for item in before])
     position = np.minimum(distance / options.position_scale_m, options.max_position_cost)
-    shape = np.array(
-        [[_shape_differs(one, other) for other in after.objects] for one in before.objects], dtype=np.float64
-    )
-    return np.asarray(color + size + position + options.shape_cost * shape)
+    shape = np.array([[_shape_differs(one, other) for other in after] for one in before], dtype=np.float64)
+    unseen = ~in_view(seen, np.array([item.centre for item in before]))
+    beyond = unseen[:, None] & (distance > options.unseen_reach_m)
+    return np.where(beyond, _UNMATCHABLE, color + size + position + options.shape_cost * shape)
 
 
 def _nearest(centres: FloatArray, places: Sequence[FloatArray]) -> FloatArray:
@@ -88,16 +116,16 @@ def _shape_differs(one: SceneObject, other: SceneObject) -> bool:
     return "unknown" not in (one.shape, other.shape) and one.shape != other.shape
 
 
-def _color_features(scene: Scene) -> FloatArray:
+def _color_features(objects: Sequence[SceneObject]) -> FloatArray:
     """(N, 4) shares of red, green and blue, which lighting changes little, and brightness at a fifth of its weight."""
-    rgb = np.array([item.color_rgb for item in scene.objects], dtype=np.float64) + 8.0
+    rgb = np.array([item.color_rgb for item in objects], dtype=np.float64) + 8.0
     total = rgb.sum(axis=1, keepdims=True)
     return np.hstack([rgb / total, total / (3.0 * 255.0) * 0.2])
 
 
-def _sizes(scene: Scene) -> FloatArray:
+def _sizes(objects: Sequence[SceneObject]) -> FloatArray:
     """(N, 3) extents in ascending order, so that a turned or tipped object keeps them [m]."""
-    return np.sort(np.array([item.size for item in scene.objects]), axis=1)
+    return np.sort(np.array([item.size for item in objects]), axis=1)
 
 
 def _pairwise(one: FloatArray, other: FloatArray) -> FloatArray:

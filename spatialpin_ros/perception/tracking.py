@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from spatialpin_ros.changes import MATCHING, Changes, compare
 from spatialpin_ros.errors import InvalidValueError
-from spatialpin_ros.matching import MatchOptions, match_objects
-from spatialpin_ros.scene import TABLE, Scene, SceneObject
+from spatialpin_ros.matching import MatchOptions, match_items
+from spatialpin_ros.scene import Scene, SceneObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Lost:
 class SceneTracker:
     """Follows the objects of one table by geometry and appearance.
 
+    What a camera that moves leaves out of view is neither gone nor new when it is seen again.
     An id is given once and never again to another object, so that a task that names it cannot mean something else.
 
     Args:
@@ -49,11 +50,12 @@ class SceneTracker:
         self._options, self._forget_after_s = options, forget_after_s
         self._last: Scene | None = None
         self._lost: dict[str, _Lost] = {}
+        self._away: dict[str, _Lost] = {}
         self._count = 0
 
     def reset(self) -> None:
         """Forget the objects; their ids are not given again."""
-        self._last, self._lost = None, {}
+        self._last, self._lost, self._away = None, {}, {}
 
     def update(self, scene: Scene) -> TrackedScene:
         """Take the next scene and return it with the ids of the objects that are known already.
@@ -74,11 +76,15 @@ class SceneTracker:
             before = None
         changes = Changes((), scene.objects, ())
         if before is not None:
-            changes = compare(before, scene, self._options)
+            away = [entry.item for entry in self._away.values()]
+            changes = compare(before, scene, self._options, away)
         ids, returned = self._identify(changes, scene)
         tracked = _renamed(scene, ids)
         changes = _renamed_changes(changes, tracked, ids)
-        self._remember(changes.vanished, tracked)
+        vanished = {item.id for item in changes.vanished}
+        still = {key: entry for key, entry in self._away.items() if key not in vanished}
+        self._away = self._remembered(still, changes.out_of_view, tracked)
+        self._lost = self._remembered(self._lost, changes.vanished, tracked)
         self._last = tracked
         return TrackedScene(tracked, changes, returned)
 
@@ -86,7 +92,7 @@ class SceneTracker:
         """New id by perceived id: of what was there before, then of what was lost, then fresh ones."""
         ids = {change.after.id: change.before.id for change in changes.kept}
         memory = [entry.item for entry in self._lost.values()]
-        found = match_objects(_alone(memory, scene), _alone(changes.appeared, scene), options=self._options)
+        found = match_items(memory, changes.appeared, scene, options=self._options)
         ids |= {item.id: old for old, item in found.items()}
         for item in scene.objects:
             if item.id not in ids:
@@ -94,12 +100,15 @@ class SceneTracker:
                 ids[item.id] = f"o{self._count}"
         return ids, frozenset(found)
 
-    def _remember(self, vanished: Iterable[SceneObject], scene: Scene) -> None:
+    def _remembered(
+        self, before: Mapping[str, _Lost], gone: Iterable[SceneObject], scene: Scene
+    ) -> dict[str, _Lost]:
+        """What is not in a scene, but may be in one to come: what was so before, and what is gone now."""
         seen = {item.id for item in scene.objects}
-        self._lost |= {item.id: _Lost(item, scene.stamp_s) for item in vanished}
-        self._lost = {
+        entries = {item.id: _Lost(item, scene.stamp_s) for item in gone} | dict(before)
+        return {
             key: entry
-            for key, entry in self._lost.items()
+            for key, entry in entries.items()
             if key not in seen and scene.stamp_s - entry.since_s < self._forget_after_s
         }
 
@@ -123,14 +132,8 @@ def _renamed(scene: Scene, ids: Mapping[str, str]) -> Scene:
     return replace(scene, objects=objects)
 
 
-def _alone(objects: Iterable[SceneObject], like: Scene) -> Scene:
-    """A scene of just these objects, for matching; names and supporters play no part in it."""
-    bare = tuple(replace(item, name=item.id, supported_by=TABLE) for item in objects)
-    return replace(like, supports=(replace(like.table, name=TABLE),), objects=bare)
-
-
 def _renamed_changes(changes: Changes, scene: Scene, ids: Mapping[str, str]) -> Changes:
     """The changes with the objects of the tracked scene in place of those as perceived."""
     items = {item.id: item for item in scene.objects}
     kept = tuple(replace(change, after=items[ids[change.after.id]]) for change in changes.kept)
-    return Changes(kept, tuple(items[ids[item.id]] for item in changes.appeared), changes.vanished)
+    return replace(changes, kept=kept, appeared=tuple(items[ids[item.id]] for item in changes.appeared))

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import make_object, make_scene
 from scripted_model import photo
 
+from spatialpin_ros.camera import ImageMask, Intrinsics
 from spatialpin_ros.changes import SceneHistory, compare
+from spatialpin_ros.geometry import Pose
+from spatialpin_ros.scene import Scene, SceneObject
 
 
 def test_tells_moved_turned_appeared_and_vanished_apart() -> None:
@@ -45,6 +50,41 @@ def test_nothing_changed() -> None:
     scene = make_scene(make_object("o1"), make_object("o2", "blue", at=(0.6, 0.2)))
     changes = compare(scene, scene)
     assert not changes
+
+
+CAMERA = Intrinsics.from_vertical_fov(640, 480, np.deg2rad(42.0))
+
+
+def seen_above(x_m: float, *objects: SceneObject) -> Scene:
+    """A look straight down from 0.6 m, which shows 0.46 m along x."""
+    down = Pose.looking_at((x_m, 0.0, 0.6), (x_m, 0.0, 0.0), up=(1.0, 0.0, 0.0))
+    return make_scene(*objects, base_T_camera=down, intrinsics=CAMERA)
+
+
+def test_what_the_second_look_does_not_show_has_neither_vanished_nor_become_its_like() -> None:
+    near, far = make_object("o1", at=(0.3, 0.0)), make_object("o1", at=(0.8, 0.0))
+    changes = compare(seen_above(0.3, near), seen_above(0.8, far))
+    assert [item.id for item in changes.out_of_view] == ["o1"]
+    assert changes.appeared == (far,)
+    assert not changes.vanished
+    assert not changes.kept
+    gone = compare(seen_above(0.3, near), seen_above(0.3))
+    assert gone.vanished == (near,)
+
+
+def test_what_went_within_the_view_has_moved() -> None:
+    before, after = make_object("o1", at=(0.3, -0.1)), make_object("o1", at=(0.3, 0.1))
+    assert compare(seen_above(0.3, before), seen_above(0.3, after)).moved
+
+
+def test_what_the_edge_of_the_image_cuts_off_has_not_moved() -> None:
+    whole = make_object("o1", "red", "box", (0.12, 0.05, 0.05), (0.55, 0.0))
+    mask = ImageMask(np.ones((60, 60), dtype=np.bool_), (0, 290))
+    part = make_object("o1", "red", "box", (0.09, 0.05, 0.05), (0.535, 0.0), mask=mask)
+    kept = compare(seen_above(0.55, whole), seen_above(0.35, part)).kept
+    assert [change.moved for change in kept] == [False]
+    further = replace(part, box=replace(part.box, pose=Pose.from_yaw((0.50, 0.0, 0.025), 0.0)))
+    assert compare(seen_above(0.55, whole), seen_above(0.35, further)).moved
 
 
 def test_history_finds_the_newest_scene_that_looked_different() -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scenes import make_object, make_scene
 
+from spatialpin_ros.camera import Intrinsics
 from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.tracking import SceneTracker, describe_changes
 
@@ -18,6 +20,13 @@ RED, GREEN, BLUE = (200, 30, 30), (30, 150, 50), (30, 60, 200)
 
 def at(stamp_s: float, *objects):
     return make_scene(*objects, stamp_s=stamp_s)
+
+
+def above(x_m: float, stamp_s: float, *objects):
+    """A look straight down from 0.6 m, which shows 0.46 m along x."""
+    down = Pose.looking_at((x_m, 0.0, 0.6), (x_m, 0.0, 0.0), up=(1.0, 0.0, 0.0))
+    camera = Intrinsics.from_vertical_fov(640, 480, np.deg2rad(42.0))
+    return make_scene(*objects, stamp_s=stamp_s, base_T_camera=down, intrinsics=camera)
 
 
 def red(key: str = "o1", xy=(0.5, -0.1), **more):
@@ -47,6 +56,21 @@ def test_ids_stay_when_perception_counts_in_another_order_and_supporters_follow(
     assert distances["o2"] == pytest.approx(0.5, abs=1e-9)
     assert "moved: " in describe_changes(tracked.changes)
     assert "blue box by 0.50 m" in describe_changes(tracked.changes)
+
+
+def test_what_a_moving_camera_leaves_out_of_view_is_itself_when_it_is_seen_again():
+    near, far = red("o1", (0.3, 0.0)), red("o1", (0.8, 0.0))
+    tracker = SceneTracker()
+    first, away, again, both_gone = (
+        tracker.update(above(x_m, stamp_s, *objects))
+        for stamp_s, (x_m, *objects) in enumerate([(0.3, near), (0.8, far), (0.3, near), (0.3,)])
+    )
+    assert [item.id for item in first.scene.objects] == ["o1"]
+    assert [item.id for item in away.scene.objects] == ["o2"]
+    assert not away.changes.vanished
+    assert [item.id for item in again.scene.objects] == ["o1"]
+    assert not again.changes
+    assert [item.id for item in both_gone.changes.vanished] == ["o1"]
 
 
 def test_two_alike_are_told_apart_by_where_they_stand():
