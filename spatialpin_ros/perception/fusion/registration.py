@@ -31,6 +31,8 @@ _FLAT = 0.08
 _PRIOR_SHIFT_M, _PRIOR_TURN_RAD = 0.01, 0.02
 _NOISE_M, _WITNESSES = 0.002, 300.0
 _JUDGED_M = 0.02
+# Views with less in common than this agree as well with one correction as with another.
+_LEAST_SHARED = 0.25
 _GAIN = 0.85
 
 
@@ -142,11 +144,15 @@ def align(moving: Surface, target: Surface, options: FusionOptions) -> Pose:
     1992, with Tukey's weights and the given pose as a prior.
 
     Returns:
-        The correction; the identity when it would be larger than the options allow, or gains nothing.
+        The correction; the identity when the surfaces have little in common, or when it would be larger than the
+        options allow or gains nothing.
     """
     if min(len(moving.points), len(target.points)) < 100:
         return Pose()
     tree = cKDTree(target.points)
+    before, shared = _misfit(moving.points, moving.normals, target, tree)
+    if shared < _LEAST_SHARED:
+        return Pose()
     pivot = moving.points.mean(axis=0)
     turn, shift = Rotation.identity(), np.zeros(3)
     for reach, iterations in _SCHEDULE:
@@ -159,8 +165,7 @@ def align(moving: Surface, target: Surface, options: FusionOptions) -> Pose:
     if np.linalg.norm(shift) > options.max_shift_m or turn.magnitude() > options.max_turn_rad:
         return Pose()
     moved = turn.apply(moving.points - pivot) + pivot + shift
-    before = _misfit(moving.points, moving.normals, target, tree)
-    if _misfit(moved, turn.apply(moving.normals), target, tree) > _GAIN * before:
+    if _misfit(moved, turn.apply(moving.normals), target, tree)[0] > _GAIN * before:
         return Pose()
     return Pose(pivot + shift - turn.apply(pivot), turn.as_quat())
 
@@ -193,11 +198,15 @@ def _step(
     return np.asarray(np.linalg.solve(information + np.diag(trust), pull - trust * prior))
 
 
-def _misfit(points: FloatArray, normals: FloatArray, target: Surface, tree: cKDTree) -> float:
-    """Mean distance to the tangent planes of like neighbours, none counting more than its reach [m]."""
+def _misfit(points: FloatArray, normals: FloatArray, target: Surface, tree: cKDTree) -> tuple[float, float]:
+    """Mean distance to the tangent planes of like neighbours, none counting more than its reach [m], and their share.
+
+    The share is of the surface that has fewer points.
+    """
     distance, near = tree.query(points, distance_upper_bound=_JUDGED_M)
     found = np.isfinite(distance)
     planes = target.normals[near[found]]
     gap = np.abs(((target.points[near[found]] - points[found]) * planes).sum(axis=1))
     alike = (normals[found] * planes).sum(axis=1) > _ALIKE_COS
-    return float(np.minimum(gap[alike], 0.005).mean()) if alike.any() else float("inf")
+    misfit = float(np.minimum(gap[alike], 0.005).mean()) if alike.any() else float("inf")
+    return misfit, float(alike.sum()) / min(len(points), len(target.points))

@@ -15,6 +15,7 @@ from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception import reconstruct
 from spatialpin_ros.perception.fusion import FusionOptions, SceneFuser, fuse
 from spatialpin_ros.perception.fusion.joining import fragments
+from spatialpin_ros.perception.fusion.registration import Surface, align
 from spatialpin_ros.perception.fusion.views import Shot, find_common_table, segment_view
 from spatialpin_ros.perception.models import Solid
 from spatialpin_ros.perception.support import overlap_share
@@ -109,6 +110,30 @@ def test_surfaces_correct_the_pose_where_no_object_is_seen_whole_twice(cast, bod
     assert len(scene.objects) == 3
     red = next(item for item in scene.objects if item.color == "red")
     np.testing.assert_allclose(red.centre, shapes[0].pose.position, atol=0.004)
+
+
+def test_views_with_little_in_common_are_left_where_their_poses_have_them():
+    rng = np.random.default_rng(0)
+    up = np.array([0.0, 0.0, 1.0])
+
+    def wall(x_m: float, height_m: float) -> Surface:
+        points = np.column_stack(
+            [np.full(150, x_m), rng.uniform(-0.1, 0.1, 150), rng.uniform(0, height_m, 150)]
+        )
+        return Surface(points, np.tile([1.0, 0.0, 0.0], (150, 1)))
+
+    def beside(surface: Surface, y_m: float) -> Surface:
+        floor = np.column_stack(
+            [rng.uniform(0.0, 0.4, 900), rng.uniform(-0.2, 0.2, 900) + y_m, np.zeros(900)]
+        )
+        normals = np.concatenate([surface.normals, np.tile(up, (900, 1))])
+        return Surface(np.concatenate([surface.points, floor]), normals)
+
+    here, there = wall(0.5, 0.1), wall(0.51, 0.1)
+    apart = align(beside(here, 1.0), beside(there, -1.0), FusionOptions())
+    assert apart.distance_to(Pose()) == (0.0, 0.0)
+    together = align(beside(here, 0.0), beside(there, 0.0), FusionOptions())
+    assert together.position[0] == pytest.approx(0.01, abs=0.004)
 
 
 def test_corrections_beyond_the_limits_are_not_believed(cast, hiding, options):
