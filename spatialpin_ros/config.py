@@ -3,106 +3,27 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
-import yaml
 
 from spatialpin_ros.arrays import FloatArray, read_only
-from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+from spatialpin_ros.config_files import build, locate, read_yaml, resolve_uri, share_directory
+from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
 
-Config = TypeVar("Config")
-
-
-def share_directory() -> Path:
-    """Folder that holds config/, urdf/ and launch/: the source tree, or the installed share folder."""
-    source = Path(__file__).resolve().parent.parent
-    if (source / "config" / "robots").is_dir():
-        return source
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        share = Path(prefix) / "share" / "spatialpin_ros"
-        if prefix and (share / "config" / "robots").is_dir():
-            return share
-    raise InvalidValueError(
-        "config/robots not found: source the workspace's setup.bash, or run from the repository"
-    )
-
-
-def resolve_uri(uri: str) -> Path:
-    """Turn package://<package>/<path>, file://<path> or a plain path into an existing path.
-
-    A package is looked for as an ament package (share folder) and then as a Python package, so
-    package://pybullet_data/... works.
-
-    Raises:
-        InvalidValueError: when the package or file does not exist.
-    """
-    if not uri.startswith("package://"):
-        path = Path(uri.removeprefix("file://")).expanduser()
-    else:
-        package, _, inside = uri.removeprefix("package://").partition("/")
-        path = _package_folder(package) / inside
-    if not path.exists():
-        raise InvalidValueError(f"'{uri}' points to {path}, which does not exist")
-    return path
-
-
-def _package_folder(package: str) -> Path:
-    if package == "spatialpin_ros":
-        return share_directory()
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        if prefix and (Path(prefix) / "share" / package).is_dir():
-            return Path(prefix) / "share" / package
-    module = importlib.util.find_spec(package)
-    if module is None or not module.submodule_search_locations:
-        raise InvalidValueError(
-            f"package '{package}' is neither an ament package that is sourced nor a Python package"
-        )
-    return Path(next(iter(module.submodule_search_locations)))
-
-
-def _build(kind: type[Config], document: Any, where: str) -> Config:
-    if not isinstance(document, Mapping):
-        raise InvalidValueError(f"{where}: expected a mapping of keys, got {document!r:.60}")
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(document) - known)
-    if unknown:
-        raise InvalidValueError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
-    try:
-        return kind(**document)
-    except TypeError as error:
-        raise InvalidValueError(f"{where}: {error}") from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidValueError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidValueError(f"{path}: expected a mapping of keys")
-    return document
-
-
-def _locate(name_or_path: str, folder: str) -> Path:
-    path = Path(name_or_path).expanduser()
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise InvalidValueError(f"{path} does not exist")
-        return path
-    known = share_directory() / "config" / folder
-    path = known / f"{name_or_path}.yaml"
-    if not path.is_file():
-        raise UnknownNameError(
-            name_or_path, sorted(item.stem for item in known.glob("*.yaml")), folder.rstrip("s")
-        )
-    return path
+__all__ = [
+    "CameraConfig",
+    "ControllerConfig",
+    "GripperConfig",
+    "ImageConfig",
+    "JointLimits",
+    "RobotConfig",
+    "Workspace",
+    "resolve_uri",
+    "share_directory",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,8 +139,8 @@ class RobotConfig:
             UnknownNameError: lists the robots that have a file.
             InvalidValueError: on unknown or missing keys and bad values, naming the file.
         """
-        path = _locate(name_or_path, "robots")
-        document = _read_yaml(path)
+        path = locate(name_or_path, "robots")
+        document = read_yaml(path)
         parts = {
             "limits": JointLimits,
             "workspace": Workspace,
@@ -229,8 +150,8 @@ class RobotConfig:
         try:
             for key, kind in parts.items():
                 if key in document:
-                    document[key] = _build(kind, document[key], key)
-            return _build(cls, document, "robot")
+                    document[key] = build(kind, document[key], key)
+            return build(cls, document, "robot")
         except InvalidValueError as error:
             raise InvalidValueError(f"{path}: {error}") from error
 
@@ -247,14 +168,20 @@ class ImageConfig:
     rate_hz: float = 5.0
 
 
+_POSE_FORMS = ({"looking_from", "looking_at"}, {"xyz", "rpy"}, {"xyz", "quaternion"})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraConfig:
     """Topics, frames and pose of a camera.
 
     Args:
+        base_frame: of the scenes made with it: the robot's base.
         topics: color; depth and camera_info where there are any. Without depth, perception needs a depth model.
-        pose: {looking_from, looking_at} [m] or {xyz, rpy} [m, rad] of the optical frame in the base frame.
+        pose: of the optical frame in the parent frame, metres and radians: {looking_from, looking_at}, {xyz, rpy} or
+            {xyz, quaternion} (xyzw), as hand-eye calibrations print it.
         workspace: region that perception looks at.
+        parent_frame: link that carries the camera, such as the hand of an arm; empty: the base frame.
         noise: depth noise of the simulated camera: none or realsense_d435.
     """
 
@@ -264,6 +191,7 @@ class CameraConfig:
     topics: dict[str, str]
     pose: dict[str, Any]
     workspace: Workspace
+    parent_frame: str = ""
     image: ImageConfig = field(default_factory=ImageConfig)
     noise: Literal["none", "realsense_d435"] = "none"
 
@@ -276,26 +204,48 @@ class CameraConfig:
             )
         if self.noise not in ("none", "realsense_d435"):
             raise InvalidValueError(f"noise: '{self.noise}' is neither none nor realsense_d435")
-        if set(self.pose) not in ({"looking_from", "looking_at"}, {"xyz", "rpy"}):
+        if set(self.pose) not in _POSE_FORMS:
             raise InvalidValueError(
-                f"pose: needs looking_from and looking_at, or xyz and rpy; got {sorted(self.pose)}"
+                f"pose: needs looking_from and looking_at, xyz and rpy, or xyz and quaternion; got {sorted(self.pose)}"
             )
+        object.__setattr__(self, "parent_frame", self.parent_frame or self.base_frame)
+
+    @property
+    def on_arm(self) -> bool:
+        """Whether a link that may move carries the camera."""
+        return self.parent_frame != self.base_frame
+
+    @property
+    def parent_T_camera(self) -> Pose:
+        """Pose of the optical frame in the parent frame: the result of a calibration."""
+        if "rpy" in self.pose:
+            return Pose.from_xyz_rpy(self.pose["xyz"], self.pose["rpy"])
+        if "quaternion" in self.pose:
+            return Pose(self.pose["xyz"], self.pose["quaternion"])
+        return Pose.looking_at(np.asarray(self.pose["looking_from"]), np.asarray(self.pose["looking_at"]))
 
     @property
     def base_T_camera(self) -> Pose:
-        if "xyz" in self.pose:
-            return Pose.from_xyz_rpy(self.pose["xyz"], self.pose["rpy"])
-        return Pose.looking_at(np.asarray(self.pose["looking_from"]), np.asarray(self.pose["looking_at"]))
+        """Pose of the optical frame in the base frame.
+
+        Raises:
+            InvalidValueError: for a camera on the arm, whose pose is another one with every motion.
+        """
+        if self.on_arm:
+            raise InvalidValueError(
+                f"camera '{self.name}' moves with {self.parent_frame}: its pose in {self.base_frame} must be given"
+            )
+        return self.parent_T_camera
 
     @classmethod
     def load(cls, name_or_path: str = "simulation") -> CameraConfig:
         """Read config/cameras/<name>.yaml, or the YAML file at a path; raises as `RobotConfig.load`."""
-        path = _locate(name_or_path, "cameras")
-        document = _read_yaml(path)
+        path = locate(name_or_path, "cameras")
+        document = read_yaml(path)
         try:
             for key, kind in {"workspace": Workspace, "image": ImageConfig}.items():
                 if key in document:
-                    document[key] = _build(kind, document[key], key)
-            return _build(cls, document, "camera")
+                    document[key] = build(kind, document[key], key)
+            return build(cls, document, "camera")
         except InvalidValueError as error:
             raise InvalidValueError(f"{path}: {error}") from error

@@ -22,7 +22,7 @@ from spatialpin_ros.planning.body import BodyPoser
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.reasoning import Abilities, Backend, create_backend
 from spatialpin_ros.scene import Scene
-from spatialpin_ros.simulation import Pace, World
+from spatialpin_ros.simulation import Pace, World, robot_description
 from spatialpin_ros.simulation.adapters import SimulatedArm, SimulatedGripper
 from spatialpin_ros.task import Task
 
@@ -57,8 +57,9 @@ class LocalWorkcell:
         self._perception = PerceptionOptions(workspace=camera.workspace)
         self._abilities = Abilities.from_robot(robot)
         self._backend = create_backend(backend) if isinstance(backend, str) else backend
-        self._planner = Planner(robot)
-        self._body, self._tracker = BodyPoser(RobotModel(robot)), SceneTracker()
+        description = robot_description(robot, camera)
+        self._planner = Planner(robot, description)
+        self._body, self._tracker = BodyPoser(RobotModel(robot, description)), SceneTracker()
         self._arm = SimulatedArm(self.world, self._record)
         self._gripper = SimulatedGripper(self.world, self._record)
         self._frame: CameraFrame | None = None

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
-from spatialpin_ros.config import CameraConfig, RobotConfig, resolve_uri
+from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.conversions import (
     camera_frame_to_msgs,
     color_to_msg,
@@ -33,7 +32,7 @@ from spatialpin_ros.nodes.physics import PhysicsThread
 from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
 from spatialpin_ros.nodes.simulated_controllers import ArmServer, GripperServer
 from spatialpin_ros.nodes.support import run
-from spatialpin_ros.simulation import ObjectSpec, RecordingCamera, Workcell, World
+from spatialpin_ros.simulation import ObjectSpec, RecordingCamera, Workcell, World, robot_description
 
 PARAMETERS = (
     ROBOT,
@@ -89,9 +88,9 @@ class SimulatorNode(Node):
     def _describe(self) -> None:
         """Publish what latecomers need: the robot's description and where the camera is."""
         self._description_topic = self.create_publisher(String, "/robot_description", LATCHED)
-        self._description_topic.publish(String(data=_with_absolute_meshes(resolve_uri(self._robot.urdf))))
+        self._description_topic.publish(String(data=robot_description(self._robot, self._camera)))
         camera = self._camera
-        pose = transform_to_msg(camera.base_frame, camera.optical_frame, camera.base_T_camera)
+        pose = transform_to_msg(camera.parent_frame, camera.optical_frame, camera.parent_T_camera)
         self._static_topic.publish(TFMessage(transforms=[pose]))
 
     def _make(self) -> Workcell:
@@ -199,16 +198,6 @@ class SimulatorNode(Node):
 
     def close(self) -> None:
         self._physics.close()
-
-
-def _with_absolute_meshes(path: Path) -> str:
-    """Return a URDF's text in which meshes beside it are named so that any reader finds them."""
-    root = ElementTree.parse(path).getroot()
-    for mesh in root.iter("mesh"):
-        inside = path.parent / mesh.get("filename", "").removeprefix("package://")
-        if inside.is_file():
-            mesh.set("filename", f"file://{inside}")
-    return ElementTree.tostring(root, encoding="unicode")
 
 
 def main() -> None:

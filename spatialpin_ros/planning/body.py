@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Poses the collision bodies of a robot for whoever must know where it is, such as perception."""
+"""Poses the collision bodies and links of a robot for whoever must know where it is, such as perception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pinocchio as pin
 from scipy.spatial import ConvexHull
 
 from spatialpin_ros.arrays import FloatArray
-from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.robot_body import ConvexPart, RobotBody
 
@@ -19,7 +20,7 @@ _CIRCLE = 24
 
 
 class BodyPoser:
-    """Gives the `RobotBody` of joint positions; not thread-safe.
+    """Gives the `RobotBody` and the links of joint positions; not thread-safe.
 
     Args:
         robot: the arm; mimic and fixed joints are taken from its URDF.
@@ -47,6 +48,30 @@ class BodyPoser:
         Raises:
             InvalidValueError: when a joint of the arm is missing.
         """
+        pin.updateGeometryPlacements(
+            self._model, self._data, self._geometry, self._placed, self._full(positions)
+        )
+        return RobotBody(
+            tuple(
+                _posed(link, hull, placement.rotation, placement.translation)
+                for link, hull, placement in zip(self._links, self._hulls, self._placed.oMg, strict=True)
+            )
+        )
+
+    def link(self, name: str, positions: Mapping[str, float]) -> Pose:
+        """Pose of a link's frame in the base frame; positions as of `at`.
+
+        Raises:
+            UnknownNameError: when the robot has no such link.
+            InvalidValueError: when a joint of the arm is missing.
+        """
+        if not self._model.existFrame(name):
+            raise UnknownNameError(name, [frame.name for frame in self._model.frames], "link of the robot")
+        pin.framesForwardKinematics(self._model, self._data, self._full(positions))
+        placed = self._data.oMf[self._model.getFrameId(name)]
+        return Pose.from_matrix(placed.homogeneous)
+
+    def _full(self, positions: Mapping[str, float]) -> FloatArray:
         missing = [name for name in self._arm if name not in positions]
         if missing:
             raise InvalidValueError(f"joint positions: {missing} missing; given are {sorted(positions)}")
@@ -54,13 +79,7 @@ class BodyPoser:
         for name in self._names:
             if name in positions:
                 full[self._index[name]] = positions[name]
-        pin.updateGeometryPlacements(self._model, self._data, self._geometry, self._placed, full)
-        return RobotBody(
-            tuple(
-                _posed(link, hull, placement.rotation, placement.translation)
-                for link, hull, placement in zip(self._links, self._hulls, self._placed.oMg, strict=True)
-            )
-        )
+        return full
 
 
 def _posed(link: str, hull: ConvexHull, rotation: FloatArray, position: FloatArray) -> ConvexPart:

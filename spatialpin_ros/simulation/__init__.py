@@ -4,6 +4,7 @@
 from spatialpin_ros.simulation.arm_controller import ArmController, ArmControllerOptions
 from spatialpin_ros.simulation.arm_goal import Acceptance, ArmErrorCode, ArmGoal, ArmStatus, GoalState
 from spatialpin_ros.simulation.depth_noise import REALSENSE_D435, DepthNoise, add_depth_noise
+from spatialpin_ros.simulation.description import robot_description
 from spatialpin_ros.simulation.generator import GeneratorOptions, generate_objects
 from spatialpin_ros.simulation.gripper_controller import (
     GripperController,
@@ -51,5 +52,6 @@ __all__ = [
     "add_depth_noise",
     "generate_objects",
     "mesh_parts",
+    "robot_description",
     "snapshot_view",
 ]

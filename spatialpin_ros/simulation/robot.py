@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray, read_only
-from spatialpin_ros.config import RobotConfig, resolve_uri
+from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.geometry import Pose
 
@@ -32,18 +33,19 @@ class SimulatedRobot:
 
     Args:
         bullet, client: the pybullet module and physics client.
-        config: which URDF, joints, home and gripper.
+        config: which joints, home and gripper.
+        urdf: the file to load.
 
     Raises:
         UnknownNameError: when the URDF lacks a joint or link that the configuration names.
     """
 
-    def __init__(self, bullet: Any, client: int, config: RobotConfig) -> None:
+    def __init__(self, bullet: Any, client: int, config: RobotConfig, urdf: Path) -> None:
         self._bullet, self._client, self.config = bullet, client, config
-        self.urdf_path = resolve_uri(config.urdf)
+        self.urdf_path = urdf
         self.body = int(
             bullet.loadURDF(
-                str(self.urdf_path),
+                str(urdf),
                 useFixedBase=True,
                 flags=bullet.URDF_ENABLE_CACHED_GRAPHICS_SHAPES | bullet.URDF_INITIALIZE_SAT_FEATURES,
                 physicsClientId=client,
@@ -182,8 +184,19 @@ class SimulatedRobot:
 
     def tip_pose(self) -> Pose:
         """Measured pose of the TCP in the base frame."""
+        return self._frame_pose(self._tip)
+
+    def link_pose(self, name: str) -> Pose:
+        """Measured pose of the frame of a link in the base frame.
+
+        Raises:
+            UnknownNameError: when the URDF has no such link, or it is the base.
+        """
+        return self._frame_pose(self._link(name))
+
+    def _frame_pose(self, index: int) -> Pose:
         state = self._bullet.getLinkState(
-            self.body, self._tip, computeForwardKinematics=1, physicsClientId=self._client
+            self.body, index, computeForwardKinematics=1, physicsClientId=self._client
         )
         return Pose(np.array(state[4]), np.array(state[5]))
 

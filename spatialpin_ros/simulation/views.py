@@ -38,11 +38,11 @@ class View:
 
     @classmethod
     def from_config(cls, camera: CameraConfig) -> View:
-        """View of a configured camera, with the intrinsics that the renderer really has."""
+        """View of a configured camera in its parent frame, with the intrinsics that the renderer really has."""
         image = camera.image
         fov_rad = np.deg2rad(image.vertical_fov_deg)
         return cls(
-            camera.base_T_camera,
+            camera.parent_T_camera,
             renderer_intrinsics(image.width, image.height, fov_rad),
             image.near_m,
             image.far_m,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated workcell: one PyBullet client with a table, an arm, a camera on a mast, and objects."""
+"""The simulated workcell: one PyBullet client with a table, an arm, a camera on a mast or the arm, and objects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from string import Template
-from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from spatialpin_ros.arrays import Float32Array, Int32Array, UInt8Array
 from spatialpin_ros.camera import CameraFrame
@@ -21,13 +18,12 @@ from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import OrientedBox, Pose
 from spatialpin_ros.simulation.bullet import connect
 from spatialpin_ros.simulation.depth_noise import add_depth_noise
+from spatialpin_ros.simulation.description import camera_mast, robot_description
 from spatialpin_ros.simulation.generator import GeneratorOptions, generate_objects
 from spatialpin_ros.simulation.objects import ObjectSpec, object_urdf
 from spatialpin_ros.simulation.robot import SimulatedRobot
 from spatialpin_ros.simulation.views import Rendering, View, render, snapshot_view, with_backdrop
 from spatialpin_ros.simulation.window import Body, Placement, Window
-
-FLOOR_TO_TABLE_M = 0.74
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,9 @@ class World:
         self._folder = tempfile.TemporaryDirectory(prefix="spatialpin_world_")
         self._set_physics()
         self._load_workcell()
-        self.robot = SimulatedRobot(self._bullet, self._client, robot)
+        description = self._write("robot", robot_description(robot, camera))
+        self.robot = SimulatedRobot(self._bullet, self._client, robot, description)
+        self._follow_arm()
 
     def _set_physics(self) -> None:
         """Set up the solver.
@@ -120,21 +118,34 @@ class World:
         folder = share_directory() / "urdf"
         self._floor = self._load(folder / "floor.urdf", Pose(), fixed=True)
         self._load(folder / "table.urdf", Pose(), fixed=True)
-        self._mount = self._load_mount(self.view.base_T_camera)
+        if not self.camera.on_arm:
+            self._mount = self._load_mount(self.view.base_T_camera)
 
     def _load_mount(self, base_T_camera: Pose) -> int:
         template = share_directory() / "urdf" / "camera_mount.urdf.template"
-        foot, text = _camera_mount(base_T_camera, template.read_text())
+        foot, text = camera_mast(base_T_camera, template.read_text())
         # The engine remembers files by name.
         name = f"camera_mount_{next(self._mounts)}"
         return self._load(self._write(name, text), foot, fixed=True)
 
     def move_camera(self, base_T_camera: Pose) -> None:
-        """Put the camera and its mast elsewhere; `base_T_camera` is the pose of the optical frame."""
+        """Put the camera and its mast elsewhere; `base_T_camera` is the pose of the optical frame.
+
+        Raises:
+            InvalidValueError: for a camera on the arm, which has no mast.
+        """
+        if self.camera.on_arm:
+            raise InvalidValueError(f"camera '{self.camera.name}' is on the arm: move the arm instead")
         self._remove(self._mount)
         self._mount = self._load_mount(base_T_camera)
         self.view = replace(self.view, base_T_camera=base_T_camera)
         self._last = None
+
+    def _follow_arm(self) -> None:
+        """Let a camera on the arm look from where its link is now."""
+        if self.camera.on_arm:
+            base_T_parent = self.robot.link_pose(self.camera.parent_frame)
+            self.view = replace(self.view, base_T_camera=base_T_parent @ self.camera.parent_T_camera)
 
     def _write(self, name: str, text: str) -> Path:
         path = Path(self._folder.name) / f"{name}.urdf"
@@ -226,6 +237,8 @@ class World:
             InvalidValueError: when no stable scene is found.
         """
         seed = self._seed if seed is None else seed
+        self.robot.go_home()
+        self._follow_arm()
         options = options or GeneratorOptions(camera_eye_m=self._camera_eye())
         self._noise = np.random.default_rng(seed)
         for attempt in range(20):
@@ -266,7 +279,8 @@ class World:
         return Pose(np.array(position), np.array(quaternion))
 
     def render(self) -> CameraFrame:
-        """Take an RGB-D image with the configured depth noise."""
+        """Take an RGB-D image with the configured depth noise, from where the camera is now."""
+        self._follow_arm()
         self._last = render(self._bullet, self._client, self.view)
         depth = self._last.depth_m
         if self.camera.noise != "none":
@@ -313,21 +327,3 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _camera_mount(base_T_camera: Pose, template: str) -> tuple[Pose, str]:
-    """Return the pose of the mast's foot on the floor and the URDF of a mount that holds the camera."""
-    backward = -base_T_camera.axes[:, 2]
-    head = base_T_camera.position + 0.12 * backward
-    foot = Pose(np.array([head[0], head[1], -FLOOR_TO_TABLE_M]))
-    foot_T_camera = foot.inverse() @ base_T_camera
-    values: dict[str, Any] = {
-        "cylinder": str(share_directory() / "urdf" / "objects" / "cylinder.obj"),
-        "mast_height": f"{head[2] + FLOOR_TO_TABLE_M:.6f}",
-        "mast_middle": f"{(head[2] + FLOOR_TO_TABLE_M) / 2.0:.6f}",
-        "camera_xyz": "{:.6f} {:.6f} {:.6f}".format(*foot_T_camera.position),
-        "camera_rpy": "{:.9f} {:.9f} {:.9f}".format(
-            *Rotation.from_quat(foot_T_camera.quaternion).as_euler("xyz")
-        ),
-    }
-    return foot, Template(template).substitute(values)

@@ -11,6 +11,7 @@ import yaml
 
 from spatialpin_ros.config import CameraConfig, RobotConfig, resolve_uri, share_directory
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+from spatialpin_ros.geometry import Pose
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,10 @@ def test_every_robot_file_loads(path: Path) -> None:
 def test_every_camera_file_loads_and_looks_at_its_workspace(path: Path) -> None:
     camera = CameraConfig.load(str(path))
     middle = (camera.workspace.min + camera.workspace.max) / 2.0
-    assert camera.base_T_camera.inverse().transform(middle)[2] > 0.2
+    # Where the hand of a Panda is at home: above the near edge of the table, pointing down.
+    hand = Pose(np.array([0.307, 0.0, 0.590]), np.array([1.0, 0.0, 0.0, 0.0]))
+    base_T_camera = hand @ camera.parent_T_camera if camera.on_arm else camera.base_T_camera
+    assert base_T_camera.inverse().transform(middle)[2] > 0.2
 
 
 def changed(tmp_path: Path, **changes: object) -> str:
@@ -75,6 +79,29 @@ def test_pose_by_xyz_rpy_equals_looking_at(tmp_path: Path) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(yaml.safe_dump(document))
     assert np.allclose(CameraConfig.load(str(path)).base_T_camera.matrix, pose.matrix, atol=1e-9)
+
+
+def camera_file(tmp_path: Path, **changes: object) -> str:
+    document = yaml.safe_load((share_directory() / "config" / "cameras" / "simulation.yaml").read_text())
+    path = tmp_path / "camera.yaml"
+    path.write_text(yaml.safe_dump({**document, **changes}))
+    return str(path)
+
+
+def test_a_camera_on_the_arm_has_its_calibration_and_no_pose_in_the_base_frame(tmp_path: Path) -> None:
+    turn = [0.0, 0.0, 2**-0.5, 2**-0.5]
+    pose = {"xyz": [0.07, 0.0, 0.03], "quaternion": turn}
+    camera = CameraConfig.load(camera_file(tmp_path, parent_frame="panda_hand", pose=pose))
+    np.testing.assert_allclose(camera.parent_T_camera.axes[:, 0], [0.0, 1.0, 0.0], atol=1e-9)
+    with pytest.raises(InvalidValueError, match="moves with panda_hand"):
+        _ = camera.base_T_camera
+    standing = CameraConfig.load(camera_file(tmp_path, parent_frame="panda_link0", pose=pose))
+    assert standing.base_T_camera.distance_to(standing.parent_T_camera) == (0.0, 0.0)
+
+
+def test_a_pose_in_no_known_form_lists_the_forms(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match="xyz and quaternion; got"):
+        CameraConfig.load(camera_file(tmp_path, pose={"xyz": [0.0, 0.0, 0.0]}))
 
 
 def test_a_camera_may_lack_depth_but_not_colour(tmp_path: Path) -> None:

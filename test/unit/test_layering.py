@@ -15,6 +15,7 @@ NOUNS = (
     "arrays",
     "camera",
     "config",
+    "config_files",
     "errors",
     "geometry",
     "outcome",

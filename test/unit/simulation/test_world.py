@@ -11,7 +11,6 @@ from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.errors import BackendError, InvalidValueError, UnknownNameError
 from spatialpin_ros.simulation import World
-from spatialpin_ros.simulation.world import _camera_mount
 
 
 def test_depth_of_the_table_is_exact(world: World) -> None:
@@ -107,15 +106,6 @@ def test_two_objects_with_one_id_are_refused(world: World) -> None:
     world.add_object(standing("cube", (0.05,) * 3, 0.5, 0.0))
     with pytest.raises(InvalidValueError, match="unique"):
         world.add_object(standing("cube", (0.05,) * 3, 0.5, 0.2))
-
-
-def test_the_mount_holds_the_camera_where_it_is_configured(world: World) -> None:
-    foot, urdf = _camera_mount(world.view.base_T_camera, "${camera_xyz} ${camera_rpy}")
-    values = [float(value) for value in urdf.split()]
-    camera = foot @ world.view.base_T_camera.from_xyz_rpy(values[:3], values[3:])
-    shift, turn = camera.distance_to(world.view.base_T_camera)
-    assert shift < 1e-5
-    assert turn < 1e-5
 
 
 def test_time_runs_with_the_steps_and_never_back(world: World) -> None:
