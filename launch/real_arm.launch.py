@@ -11,6 +11,7 @@ def generate_launch_description() -> LaunchDescription:
         robot="panda",
         camera="realsense_d435",
         perception="geometric",
+        views="1",
         backend="symbolic",
         backend_settings="",
         record_folder="",

@@ -13,6 +13,7 @@ def generate_launch_description() -> LaunchDescription:
         seed="0",
         objects="6",
         perception="geometric",
+        views="1",
         backend="symbolic",
         backend_settings="",
         record_folder="",

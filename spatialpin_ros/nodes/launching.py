@@ -21,6 +21,7 @@ DESCRIPTIONS = {
     "robot": "Name in config/robots, or path of a robot's YAML file.",
     "camera": "Name in config/cameras, or path of a camera's YAML file.",
     "perception": "Name in config/perception, or path of a perception YAML: learned modules, models of objects, ...",
+    "views": "Scenes are fused from so many newest images, while nothing on the table moves: for a camera on the arm.",
     "backend": "Reasoning back end.",
     "backend_settings": "Its settings: name=value words, or the path of a YAML file of them.",
     "record_folder": "Folder that keeps a language model's prompts, images and replies; empty: nowhere.",
@@ -34,14 +35,14 @@ DESCRIPTIONS = {
     "log_level": "Of every node.",
 }
 BOOLEANS = frozenset({"dry_run", "use_sim_time", "gui", "rviz"})
-NUMBERS = {"velocity_scaling": float, "seed": int, "objects": int}
+NUMBERS = {"velocity_scaling": float, "seed": int, "objects": int, "views": int}
 CHOICES = {
     "backend": list(backend_names()),
     "log_level": ["debug", "info", "warn", "error"],
     **{name: ["true", "false"] for name in BOOLEANS},
 }
 STAGES = {
-    "scene": ("robot", "camera", "perception"),
+    "scene": ("robot", "camera", "perception", "views"),
     "reasoner": ("robot", "backend", "backend_settings", "record_folder"),
     "planner": ("robot",),
     "executor": ("robot", "dry_run", "velocity_scaling"),

@@ -119,7 +119,7 @@ class Perceiver:
         return Followed(replace(perceived, scene=tracked.scene), changes)
 
     def _perceive(self, raw: RawFrame, names: Sequence[str]) -> Perceived:
-        base_T_camera = self._pose.lookup(raw.color.header.frame_id)
+        base_T_camera = self._pose.lookup(raw.color.header)
         if raw.depth is None or raw.info is None:
             return self._colored(raw, names, self._missing(raw))
         try:
@@ -151,7 +151,7 @@ class Perceiver:
         view = ColorView(
             color,
             intrinsics,
-            self._pose.lookup(header.frame_id),
+            self._pose.lookup(header),
             seconds(header.stamp),
             self._camera.base_frame,
             header.frame_id,

@@ -67,7 +67,10 @@ PARAMETERS = (
     Parameter("rate_hz", 0.0, "Scenes per second without being asked; 0: only on ~/capture [Hz].", 0.0, 30.0),
     Parameter("rectified", False, "The images are rectified already: use P of camera_info and ignore D."),
     Parameter(
-        "pose_source", "auto", "Where the camera's pose comes from; auto: TF, else its YAML.", choices=SOURCES
+        "pose_source",
+        "auto",
+        "Where the camera's pose comes from; auto: TF, else its YAML, and joint states where the arm carries it.",
+        choices=SOURCES,
     ),
     Parameter("reject_robot", True, "Leave the robot out of scenes by its model and joint states."),
     Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
@@ -93,8 +96,10 @@ class SceneNode(Node):
         self._camera = CameraConfig.load(values["camera"])
         self._timeout_s: float = values["capture_timeout_s"]
         self._worker = Worker(self, "perception")
-        pose = CameraPose(self, self._camera, values["pose_source"])
-        self._perceiver = Perceiver(self, self._camera, pose, values, self._find_robot(values))
+        robot = self._find_robot(values)
+        pose = CameraPose(self, self._camera, values["pose_source"], robot)
+        left_out = robot if values["reject_robot"] else None
+        self._perceiver = Perceiver(self, self._camera, pose, values, left_out)
         if values["preload"]:
             self._perceiver.preload()
         self._busy = False
@@ -119,7 +124,7 @@ class SceneNode(Node):
         self.get_logger().info(f"ready: camera '{self._camera.name}' on {self._camera.topics['color']}")
 
     def _find_robot(self, values: dict[str, Any]) -> RobotBodySource | None:
-        if not values["reject_robot"]:
+        if not values["reject_robot"] and not self._camera.on_arm:
             return None
         robot = RobotConfig.load(values["robot"])
         if robot.base_frame != self._camera.base_frame:
