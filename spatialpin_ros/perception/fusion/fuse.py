@@ -18,6 +18,7 @@ from spatialpin_ros.perception.fusion.joining import (
     contradicted,
     fragments,
     join,
+    outdated,
     thin_points,
     with_visibility,
 )
@@ -43,7 +44,8 @@ def fuse(
 ) -> Scene:
     """Rebuild the scene from frames of one unmoved table, taken while the arm or the camera moved.
 
-    What one view hides another may show, and the sides and edges that all views see go into one fit per object.
+    What one view hides another may show, and the sides and edges that all views see go into one fit per object. A view
+    that looks through what the last one shows was taken before something came, and is left out.
 
     Args:
         frames: in the order in which they were taken; the pose of each in the same base frame, good to about 1 cm.
@@ -92,8 +94,13 @@ def _scene_of_views(
     fusion: FusionOptions,
     clock: StepClock,
 ) -> Scene:
+    groups = associate(views, fusion)
+    stale = outdated(views, groups, fusion)
+    if stale:
+        kept = [view for k, view in enumerate(views) if k not in stale]
+        return _scene_of_views(kept, table, noise_m, options, fusion, clock)
     reference = len(views) - 1
-    groups = [g for g in associate(views, fusion) if not contradicted(views, g, fusion)]
+    groups = [group for group in groups if not contradicted(views, group, fusion)]
     clock.note("associate")
     candidates = [join(views, group, reference, noise_m, options, fusion) for group in groups]
     pieces = fragments(candidates, fusion)

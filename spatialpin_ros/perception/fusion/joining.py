@@ -71,14 +71,26 @@ def with_visibility(
 
 def contradicted(views: Sequence[View], group: Sequence[Member], options: FusionOptions) -> bool:
     """Whether a view that does not show an object looks through where others saw it."""
+    return bool(_looking_through(views, group, options))
+
+
+def outdated(views: Sequence[View], groups: Sequence[Sequence[Member]], options: FusionOptions) -> set[int]:
+    """Indices of views that look through what the last one shows: it came since."""
+    last = len(views) - 1
+    shown = [group for group in groups if any(k == last for k, _ in group)]
+    return {k for group in shown for k in _looking_through(views, group, options)}
+
+
+def _looking_through(views: Sequence[View], group: Sequence[Member], options: FusionOptions) -> list[int]:
+    """Indices of the views that do not show an object and look through where others saw it."""
     showing = {k for k, _ in group}
     points = np.concatenate([views[k].candidates[j].evidence.points for k, j in group]).astype(np.float64)
     points = points[:: max(1, len(points) // _CHECKED_POINTS)]
-    return any(
-        float(view.grid.sees_behind(points).mean()) > options.see_through
+    return [
+        k
         for k, view in enumerate(views)
-        if k not in showing
-    )
+        if k not in showing and float(view.grid.sees_behind(points).mean()) > options.see_through
+    ]
 
 
 def fragments(candidates: Sequence[Candidate], options: FusionOptions) -> set[int]:

@@ -154,6 +154,13 @@ def test_what_another_view_looks_through_is_dropped(cast, hiding, bodies, option
     assert gap > 0.04
 
 
+def test_what_came_since_the_older_views_is_there(cast, hiding, options):
+    older = [cast([], eye=SIDE, noise_m=0.0015), cast(hiding[:1], eye=(0.9, 0.6, 0.8), noise_m=0.0015)]
+    scene = fuse([*older, cast(hiding, eye=SIDE, noise_m=0.0015)], options)
+    assert sorted(scene.names) == ["blue box", "green cube", "red cube", "yellow block"]
+    np.testing.assert_allclose(scene.named("green cube").size, (0.05, 0.05, 0.05), atol=0.004)
+
+
 def test_the_moving_robot_is_left_out_of_every_view(cast, hiding, bodies, options):
     frames, robots = [], []
     for eye, y in ((SIDE, 0.05), (FRONT, -0.1)):
