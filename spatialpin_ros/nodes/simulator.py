@@ -19,10 +19,11 @@ from tf2_msgs.msg import TFMessage
 
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.conversions import (
-    camera_frame_to_msgs,
     color_to_msg,
+    depth_to_msg,
     floats,
     header,
+    intrinsics_to_msg,
     time_to_msg,
     transform_to_msg,
 )
@@ -148,7 +149,13 @@ class SimulatorNode(Node):
         self._tf_topic.publish(TFMessage(transforms=transforms))
 
     def _publish_camera(self, cell: Workcell) -> None:
-        messages = camera_frame_to_msgs(cell.world.render(), self._values["depth_encoding"])
+        color, depth_m = cell.world.expose()
+        where = (self._camera.optical_frame, cell.world.time_s)
+        messages = (
+            color_to_msg(color, *where),
+            depth_to_msg(depth_m, *where, self._values["depth_encoding"]),
+            intrinsics_to_msg(cell.world.view.intrinsics, *where),
+        )
         for topic, message in zip(self._camera_topics, messages, strict=True):
             topic.publish(message)
 

@@ -278,16 +278,29 @@ class World:
         position, quaternion = self._placement(body)
         return Pose(np.array(position), np.array(quaternion))
 
-    def render(self) -> CameraFrame:
-        """Take an RGB-D image with the configured depth noise, from where the camera is now."""
+    def expose(self) -> tuple[UInt8Array, Float32Array]:
+        """Take an RGB-D image with the configured depth noise, from where the camera is now.
+
+        Returns:
+            (H, W, 3) colour and (H, W) depth [m], 0 where nothing is measured: everywhere, where all is too near.
+        """
         self._follow_arm()
         self._last = render(self._bullet, self._client, self.view)
         depth = self._last.depth_m
         if self.camera.noise != "none":
             depth = add_depth_noise(depth, self.view.intrinsics, self._noise)
+        return self._last.color, depth
+
+    def render(self) -> CameraFrame:
+        """Take an RGB-D image as a frame.
+
+        Raises:
+            NoDepthError: when nothing is measured.
+        """
+        color, depth_m = self.expose()
         return CameraFrame(
-            color=self._last.color,
-            depth_m=depth,
+            color=color,
+            depth_m=depth_m,
             intrinsics=self.view.intrinsics,
             base_T_camera=self.view.base_T_camera,
             stamp_s=self.time_s,

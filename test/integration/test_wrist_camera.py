@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip("pybullet")
 
 from spatialpin_interfaces.msg import Outcome
 from tf2_msgs.msg import TFMessage
 
-from spatialpin_ros.config import CameraConfig, RobotConfig
+from spatialpin_ros.config import CameraConfig, RobotConfig, share_directory
 from spatialpin_ros.conversions import pose_from_transform_msg, scene_from_msg
 from spatialpin_ros.geometry import OrientedBox
 from spatialpin_ros.matching import in_view
@@ -31,11 +32,12 @@ NEAR_M = 0.012
 
 
 @pytest.fixture
-def eyes(graph_of):
+def eyes(graph_of, wait):
     """The simulator and a scene node that fuses three views, and the arm that carries the camera."""
     with graph_of({"simulator": (WRIST, "real_time_factor:=2.0"), "scene": (WRIST, "views:=3")}) as graph:
         graph.monitor = graph.joints(ROBOT)
         graph.arm = RosArm(graph.node, ROBOT, graph.monitor)
+        wait(lambda: not graph.monitor.stale, "no joint states")
         graph.randomize(SEED, OBJECTS)
         yield graph
 
@@ -135,7 +137,19 @@ def test_tf_is_as_a_real_arm_with_a_calibrated_camera_has_it(eyes, wait):
     assert {"panda_hand", "camera_housing"} <= {link.child_frame_id for link in got["/tf"]}
 
 
-def test_a_request_ends_in_a_stack_that_the_wrist_camera_sees(graph_of):
+def test_a_camera_that_is_too_near_says_so_and_the_simulator_lives_on(graph_of, tmp_path):
+    document = yaml.safe_load((share_directory() / "config/cameras/simulation_wrist.yaml").read_text())
+    document["image"]["near_m"] = 2.0
+    path = tmp_path / "near.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with graph_of({"simulator": (f"camera:={path}",), "scene": (f"camera:={path}",)}) as graph:
+        reply = graph.capture()
+        assert not reply.success
+        assert "no pixel has a valid depth" in reply.message
+        assert graph.trigger("/simulator/reset").success
+
+
+def test_a_request_ends_in_a_stack_that_the_wrist_camera_sees(graph_of, wait):
     nodes = {
         "simulator": (WRIST, "real_time_factor:=2.0"),
         "scene": (WRIST,),
@@ -144,6 +158,8 @@ def test_a_request_ends_in_a_stack_that_the_wrist_camera_sees(graph_of):
         "executor": ("dry_run:=false",),
     }
     with graph_of(nodes) as graph:
+        joints = graph.joints(ROBOT)
+        wait(lambda: not joints.stale, "no joint states")
         graph.randomize(SEED, 6)
         outcome = graph.outcome(graph.request("stack the yellow cube on the red box"), 120.0)
         told = f"{outcome}\n{graph.logs()}"

@@ -12,7 +12,7 @@ import pytest
 from spatialpin_ros.arrays import BoolArray
 from spatialpin_ros.camera import CameraFrame
 from spatialpin_ros.config import CameraConfig, RobotConfig
-from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.errors import InvalidValueError, NoDepthError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception import PerceptionOptions, reconstruct
 from spatialpin_ros.perception.self_filter import robot_mask
@@ -75,6 +75,15 @@ def test_home_shows_most_tables_whole(wrist_world: World) -> None:
 def test_a_camera_on_the_arm_is_moved_by_the_arm_alone(wrist_world: World) -> None:
     with pytest.raises(InvalidValueError, match="move the arm"):
         wrist_world.move_camera(Pose())
+
+
+def test_a_camera_too_near_to_measure_anything_still_takes_pictures() -> None:
+    with World(PANDA, replace(WRIST, image=replace(WRIST.image, near_m=2.0))) as world:
+        color, depth_m = world.expose()
+        assert color.shape == (480, 848, 3)
+        assert not depth_m.any()
+        with pytest.raises(NoDepthError):
+            world.render()
 
 
 @pytest.fixture(scope="module")
