@@ -117,8 +117,7 @@ def _tops(
     grid: TableGrid, height: np.ndarray, labels: Int32Array, certain: BoolArray, count: int
 ) -> FloatArray:
     """(count + 1,) height of each object's highest level patch, else of its highest points [m]."""
-    elevation_cos = float(np.hypot(*grid.table_T_camera.axes[:2, 2]))
-    level = level_pixels(height, labels, grid.pixel_m, elevation_cos)
+    level = level_pixels(grid, height, labels)
     _, plateaus = find_plateaus(grid, height, labels, level)
     tops = np.zeros(count + 1)
     for label in range(1, count + 1):

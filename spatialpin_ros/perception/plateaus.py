@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from spatialpin_ros.arrays import BoolArray, Float32Array, FloatArray, Int32Array
 from spatialpin_ros.perception.grid import TableGrid
-from spatialpin_ros.perception.solids import fit_resting_sphere
 from spatialpin_ros.perception.statistics import median
 
 # Pixels over which the slope is measured, and the share of an upright face's slope below which a pixel looks up.
@@ -20,8 +19,9 @@ _LEVEL_SHARE = 0.45
 _SAME_LEVEL_M = 0.006
 _MIN_PIXELS = 24
 _MIN_SHARE = 0.04
-_BALL_SAMPLE = 250
-_SPREAD_M, _SURE_SPREAD_M, _SURE_NOISE = 0.0015, 0.0004, 1.1
+_SPREAD_M, _SURE_SPREAD_M, _SURE_NOISE = 0.0015, 0.0004, 1.15
+# What may be a slope splits nothing: share of an upright face's slope.
+_SURE_SHARE = 0.22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,19 +40,22 @@ class Plateau:
     centre_px: tuple[float, float]
 
 
-def level_pixels(height: Float32Array, labels: Int32Array, pixel_m: float, elevation_cos: float) -> BoolArray:
+def _upright_climb_m(grid: TableGrid) -> float:
+    """How much an upright face climbs per pixel: pixel / cos(elevation of the camera) [m]; a level one not at all."""
+    elevation_cos = float(np.hypot(*grid.table_T_camera.axes[:2, 2]))
+    return grid.pixel_m / max(elevation_cos, 0.5)
+
+
+def level_pixels(grid: TableGrid, height: Float32Array, labels: Int32Array) -> BoolArray:
     """(h, w) pixels inside one region around which the surface is level.
 
-    An upright face climbs by pixel / cos(elevation) per image row; a level one not at all.
-
     Args:
+        grid: the points.
         height: (h, w) smoothed height above the table [m].
         labels: (h, w) regions.
-        pixel_m: footprint of a pixel across the view [m].
-        elevation_cos: cosine of the angle at which the camera looks down.
     """
     mean = cv2.blur(height, (3, 3))
-    limit = _LEVEL_SHARE * 2 * _REACH * pixel_m / max(elevation_cos, 0.5)
+    limit = _LEVEL_SHARE * 2 * _REACH * _upright_climb_m(grid)
     level = labels > 0
     for axis in (0, 1):
         ahead, behind = np.roll(mean, -_REACH, axis), np.roll(mean, _REACH, axis)
@@ -84,6 +87,7 @@ def find_plateaus(
     region_areas = np.bincount(labels.ravel())
     depth = grid.camera.depth.ravel()
     usual_depth = median(depth[level.ravel()]) if level.any() else 1.0
+    steepest = _SURE_SHARE * _upright_climb_m(grid)
     found: list[Plateau] = []
     doubtful: list[Plateau] = []
     for index in _members(patches, int(count) - 1):
@@ -101,11 +105,23 @@ def find_plateaus(
         corners = cv2.boxPoints(cv2.minAreaRect(xy.reshape(-1, 1, 2)))
         centre = float(rows.mean()), float(columns.mean())
         plateau = Plateau(label, region, level_m, len(index), corners.astype(np.float64), centre)
-        (found if spread < _SURE_SPREAD_M + _SURE_NOISE * noise else doubtful).append(plateau)
+        even = spread < np.hypot(_SURE_SPREAD_M, _SURE_NOISE * noise)
+        sure = even and _steepness(rows, columns, z, noise) < steepest
+        (found if sure else doubtful).append(plateau)
     # A doubtful level is believed where there is no other; it splits nothing.
-    sure = {plateau.region for plateau in found}
-    highest = {p.region: p for p in sorted(doubtful, key=lambda p: p.height_m) if p.region not in sure}
+    settled = {plateau.region for plateau in found}
+    highest = {p.region: p for p in sorted(doubtful, key=lambda p: p.height_m) if p.region not in settled}
     return patches, found + list(highest.values())
+
+
+def _steepness(
+    rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], z: Float32Array, noise_m: float
+) -> float:
+    """Slope of the plane through heights (N,) at pixels, plus its standard error [m per pixel]."""
+    pixels = np.stack([rows - rows.mean(), columns - columns.mean()])
+    covariance = np.linalg.inv(pixels @ pixels.T)
+    slope = covariance @ (pixels @ (z - z.mean()))
+    return float(np.hypot(*slope) + noise_m * np.sqrt(np.trace(covariance)))
 
 
 def _members(patches: Int32Array, count: int) -> list[npt.NDArray[np.intp]]:
@@ -151,8 +167,6 @@ def split_regions(
         if result is labels:
             result = labels.copy()
         index = np.flatnonzero(labels.ravel() == region)
-        if _is_ball(grid.points(index), margin_m):
-            continue
         owner = _nearest_top(grid.points(index), groups, margin_m)
         patch_owner = {p.label: k for k, group in enumerate(groups) for p in group}
         on_patch = patches.ravel()[index]
@@ -163,15 +177,6 @@ def split_regions(
         tops.update({int(name): _level(group) for name, group in zip(names, groups, strict=True)})
         count += len(groups) - 1
     return count, result, tops
-
-
-def _is_ball(points: Float32Array, margin_m: float) -> bool:
-    """Whether one sphere on the table explains (N, 3) points: patches of its back may look level in noise."""
-    few = points[:: max(1, len(points) // _BALL_SAMPLE)].astype(np.float64)
-    found = fit_resting_sphere(few)
-    return bool(
-        found.residual_m < 0.4 * margin_m and abs(2.0 * found.radius - few[:, 2].max()) < 2.0 * margin_m
-    )
 
 
 def _level(group: list[Plateau]) -> float:
