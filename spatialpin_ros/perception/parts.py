@@ -16,6 +16,7 @@ from spatialpin_ros.perception.segmentation import chromaticity
 SAME_CHROMA = 0.05
 _SAMPLE = 200
 _INSIDE_SHARE, _INSIDE_M, _SHEET_M = 0.9, 0.004, 0.005
+_ON_TABLE_M = 0.02
 
 
 def join_parts(candidates: Sequence[Candidate], color: UInt8Array, noise_m: float) -> list[Candidate]:
@@ -59,7 +60,7 @@ def _inside_share(large: Candidate, small: Candidate, tolerance_m: float) -> flo
     What is as thin as a sheet carries nothing: it may also lie below the seen part, as the leg of an arch does.
     """
     solid, evidence = large.solid, small.evidence
-    if solid.fixed_height or solid.shape == "unknown":
+    if solid.fixed_height:
         return 0.0
     points = evidence.points[:: max(1, len(evidence.points) // _SAMPLE)]
     offset = points[:, :2] - solid.centre[:2]
@@ -71,6 +72,7 @@ def _inside_share(large: Candidate, small: Candidate, tolerance_m: float) -> flo
         outside = (local - 0.5 * solid.size[:2]).max(axis=1)
     z = points[:, 2]
     sheet = float(small.solid.size[:2].min()) < _SHEET_M
-    lowest = 0.0 if sheet else large.evidence.bottom_m - tolerance_m
+    on_table = large.evidence.bottom_m < _ON_TABLE_M
+    lowest = 0.0 if sheet or on_table else large.evidence.bottom_m - tolerance_m
     level = (z < solid.top_m + tolerance_m) & (z > lowest)
     return float(((outside < tolerance_m) & level).mean())

@@ -18,7 +18,7 @@ _MOST_OVERLAP = 0.6
 _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
 _SEE_THROUGH = 0.25
-_INSET = 0.85
+_SAMPLE = 60
 _SLIVER = 0.3
 _RASTER = (np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2) + 0.5) / 20.0
 
@@ -57,23 +57,25 @@ def find_supporters(
         bottom = solid.bottom_m if solid.fixed_height else seen.bottom_m
         carrier = _carrier(i, solids, bottom, tolerance_m)
         if carrier == ON_TABLE:
-            carrier = _hidden_carrier(grid, i, solids, bottom)
+            carrier = _hidden_carrier(grid, i, solids, seen, bottom)
         if (
             carrier == ON_TABLE
             and bottom > _FLOATING_M
-            and _see_through_share(grid, solid, 0.0, bottom) > _SEE_THROUGH
+            and _see_through_share(grid, seen, 0.0, bottom) > _SEE_THROUGH
         ):
             carrier = FLOATING
         carriers.append(carrier)
     return carriers
 
 
-def _see_through_share(grid: TableGrid, solid: Solid, floor_m: float, bottom_m: float) -> float:
-    """Share of a solid's extension from its seen bottom down to a floor that the camera sees through."""
-    outline = solid.centre[:2] + _INSET * (solid.polygon - solid.centre[:2])
-    between = np.concatenate([outline, 0.5 * (outline + np.roll(outline, 1, axis=0))])
+def _see_through_share(grid: TableGrid, seen: Evidence, floor_m: float, bottom_m: float) -> float:
+    """Share of what lies under the seen points, from their bottom down to a floor, that the camera sees through.
+
+    Under the points, not under the primitive: a box around an L is not filled.
+    """
+    xy = seen.points[:: max(1, len(seen.points) // _SAMPLE), :2].astype(np.float64)
     levels = floor_m + (bottom_m - floor_m) * np.array([0.15, 0.4, 0.65])
-    points = np.concatenate([np.column_stack([between, np.full(len(between), z)]) for z in levels])
+    points = np.concatenate([np.column_stack([xy, np.full(len(xy), z)]) for z in levels])
     return float(grid.sees_behind(points).mean())
 
 
@@ -108,7 +110,7 @@ def _behind_sliver(lower: Solid, upper: Solid) -> Solid:
     return lower
 
 
-def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], bottom_m: float) -> int:
+def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], seen: Evidence, bottom_m: float) -> int:
     """Highest solid under most of the footprint, where the contact is out of sight, as from above; else `ON_TABLE`.
 
     What is seen over another solid cannot reach through it to the table.
@@ -121,6 +123,6 @@ def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], bottom_m: 
         and overlap_share(solids[i], other) > _MOST_OVERLAP
     ]
     top, j = max(below, default=(0.0, ON_TABLE))
-    if j == ON_TABLE or _see_through_share(grid, solids[i], top, bottom_m) > _SEE_THROUGH:
+    if j == ON_TABLE or _see_through_share(grid, seen, top, bottom_m) > _SEE_THROUGH:
         return ON_TABLE
     return j

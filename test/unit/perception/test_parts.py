@@ -100,3 +100,25 @@ def test_order_statistics() -> None:
 def test_a_sheet_below_the_seen_part_belongs_to_it() -> None:
     raised = replace(LARGE, evidence=replace(LARGE.evidence, bottom_m=0.035))
     assert len(join_parts([raised, SLIVER], picture(RED, RED), 0.0)) == 1
+
+
+def test_an_l_seen_from_straight_above_does_not_float(cast, bodies, options):
+    parts = [
+        bodies["box"](0.45, -0.025, (0.09, 0.03, 0.07), RED),
+        bodies["box"](0.42, 0.02, (0.03, 0.06, 0.07), RED),
+    ]
+    frame = cast(parts, eye=(0.45, 0.0, 0.8), target=(0.45, 0.0, 0.0), up=(1.0, 0.0, 0.0), noise_m=0.0025)
+    assert len(reconstruct(frame, options).objects) == 1
+
+
+def test_the_floor_of_a_cup_belongs_to_it() -> None:
+    cup = replace(LARGE, evidence=replace(LARGE.evidence, bottom_m=0.013))
+    floor = candidate(
+        2, cloud((0.02, 0.06), (0.01, 0.05), (0.007, 0.008), 30), (0.04, 0.04, 0.008), np.arange(60, 90)
+    )
+    assert len(join_parts([cup, floor], picture(RED, RED), 0.0)) == 1
+
+
+def test_a_strip_of_a_slope_belongs_to_it() -> None:
+    slope = replace(LARGE, solid=replace(LARGE.solid, shape="unknown"))
+    assert len(join_parts([slope, SLIVER], picture(RED, RED), 0.0)) == 1
