@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from spatialpin_ros.plan import Trajectory
 pytestmark = pytest.mark.slow
 ROBOT, CAMERA = RobotConfig.load("panda"), CameraConfig.load("simulation_wrist")
 WRIST = "camera:=simulation_wrist"
+# Where a whole ROS is there, its TF must do; where not, joint states and the YAML.
+SOURCE = f"pose_source:={'tf' if find_spec('tf2_ros') else 'auto'}"
 SEED, OBJECTS = 88, 8
 NEAR_M = 0.012
 
@@ -34,7 +37,9 @@ NEAR_M = 0.012
 @pytest.fixture
 def eyes(graph_of, wait):
     """The simulator and a scene node that fuses three views, and the arm that carries the camera."""
-    with graph_of({"simulator": (WRIST, "real_time_factor:=2.0"), "scene": (WRIST, "views:=3")}) as graph:
+    with graph_of(
+        {"simulator": (WRIST, "real_time_factor:=2.0"), "scene": (WRIST, SOURCE, "views:=3")}
+    ) as graph:
         graph.monitor = graph.joints(ROBOT)
         graph.arm = RosArm(graph.node, ROBOT, graph.monitor)
         wait(lambda: not graph.monitor.stale, "no joint states")
