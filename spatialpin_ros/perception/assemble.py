@@ -115,14 +115,14 @@ def assemble(
         base_frame=frame.base_frame,
         unexplained=_to_base(unexplained, table.pose),
     )
-    suspects = _suspects(objects, noise_m)
+    suspects = _suspects(objects, [settled[i].grounded for i in real], noise_m)
     return settle_leaning(scene, suspects) if suspects else scene
 
 
-def _suspects(objects: Sequence[SceneObject], noise_m: float) -> list[str]:
+def _suspects(objects: Sequence[SceneObject], grounded: Sequence[bool], noise_m: float) -> list[str]:
     """Ids of what an upright primitive explains badly and what is close to something else that it may lean on."""
     limit = max(_LEAST_MISFIT_M, _LEAST_MISFIT * noise_m)
-    odd = [k for k, item in enumerate(objects) if item.fit_residual_m > limit]
+    odd = [k for k, item in enumerate(objects) if item.fit_residual_m > limit and not grounded[k]]
     if not odd or len(objects) < 2:
         return []
     low, high = (np.array([extreme(item.points, axis=0) for item in objects]) for extreme in (np.min, np.max))
@@ -233,11 +233,12 @@ def _confidence(solid: Solid, evidence: Evidence, visibility: float) -> float:
 
 
 def _shadow_hull(evidence: Evidence, solid: Solid, base_T_table: Pose) -> TriangleMesh | None:
-    """Convex hull of the seen points and their shadow on the support: a safe body for something of no simple shape."""
+    """A safe body for something of no simple shape: convex hull of what is seen, its shadow and the foot of its box."""
     points = evidence.points[_thin(np.arange(len(evidence.points)), 400)].astype(np.float64)
     shadow = points.copy()
     shadow[:, 2] = solid.bottom_m
-    both = np.concatenate([points, shadow])
+    foot = np.column_stack([solid.polygon, np.full(len(solid.polygon), solid.bottom_m)])
+    both = np.concatenate([points, shadow, foot])
     try:
         hull = ConvexHull(both)
     except QhullError:

@@ -8,7 +8,7 @@ noise of the depth at all, nor the bias of half a pixel that the outermost point
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from spatialpin_ros.perception.statistics import quantile
 
 _MIN_SIDE_MARGIN_M = 0.004
 _SAME_TOP_M = 0.005
+_LOW_M = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,7 @@ class Evidence:
         rim: (R, 2) x, y of the true edges of its top.
         reach: (M, 2) x, y of all borders of its visible top, hidden edges too: it extends at least this far.
         cut_by_image: share of its outline that lies on the border of the image.
+        foot: (F, 2) x, y where its outline meets the table.
     """
 
     top_m: float
@@ -72,6 +74,7 @@ class Evidence:
     rim: FloatArray
     reach: FloatArray
     cut_by_image: float
+    foot: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def find_borders(labels: Int32Array, depth: Float32Array, z: Float32Array) -> Borders:
@@ -148,6 +151,7 @@ def gather(
     u, v = borders.u[part], borders.v[part]
     reach = grid.on_plane(u[on_top], v[on_top], top)
     rim = reach[~(occluded | carries)[on_top]]
+    on_table = (other == 0) & (np.abs(step) < depth_step_m) & (other_z < _LOW_M)
     bottom = quantile(points[:, 2], 0.02)
     return Evidence(
         top_m=top,
@@ -159,6 +163,7 @@ def gather(
         rim=rim,
         reach=reach,
         cut_by_image=float(borders.cut[label]) / max(1.0, float(borders.cut[label]) + len(u)),
+        foot=grid.on_plane(u[on_table], v[on_table], 0.0),
     )
 
 
@@ -188,4 +193,5 @@ def join_evidence(
         rim=np.concatenate([part.rim for part in on_top]),
         reach=np.concatenate([part.reach for part in on_top]),
         cut_by_image=min(part.cut_by_image for part in parts),
+        foot=np.concatenate([part.foot for part in parts]),
     )

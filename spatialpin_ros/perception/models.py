@@ -21,6 +21,7 @@ from spatialpin_ros.perception.solids import (
     upright_cylinder_distance,
 )
 from spatialpin_ros.perception.statistics import median
+from spatialpin_ros.perception.tapered import fit_foot
 from spatialpin_ros.scene import Shape
 
 _FIT_POINTS = 300
@@ -37,6 +38,9 @@ _RESTING_LENGTH = 1.15
 _LEAST_WIDTH, _MOST_WIDTH = 0.35, 1.4
 # A box fits its own points to well under the noise; what fits no better may be round.
 _BOX_DOUBT = 0.60
+_MEAN = 1.3
+# Sides of a foot that something leaning leaves the table along are seen for a short way only.
+_GROUNDED = 0.6
 _BALL_STRETCH, _BALL_ADVANTAGE = 2.5, 0.85
 _RESTING_TURNS = np.deg2rad([*np.arange(-4.0, 4.1, 2.0), *np.arange(86.0, 94.1, 2.0)])
 
@@ -54,6 +58,7 @@ class Solid:
         residual_m: median distance of the points to its surface [m].
         seen: share of its outline that evidence covers.
         hidden: of a box, whether low x, high x, low y, high y side in its own axes is hidden.
+        grounded: its foot on the table was seen from two sides or more: it does not lean.
     """
 
     shape: Shape
@@ -64,6 +69,7 @@ class Solid:
     residual_m: float
     seen: float
     hidden: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    grounded: bool = False
 
     @property
     def fixed_height(self) -> bool:
@@ -134,19 +140,18 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
         prism_residual_m: a prism that fits worse than this is reported with shape "unknown".
     """
     points = thin(evidence.points.astype(np.float64), _FIT_POINTS)
-    solid = _fit_prism(evidence, points, noise_m)
-    ball = _ball(solid, evidence, points, noise_m)
-    if ball is not None:
-        return ball
-    resting = _resting(solid, evidence, points, noise_m)
-    if resting is not None:
-        return resting
+    prism = _fit_prism(evidence, points, noise_m)
     enough = 0.68 * noise_m + 0.0006
-    if solid.residual_m > enough:
-        solid = _rounder(solid, evidence, points, noise_m)
-    if solid.residual_m > max(prism_residual_m, 2.0 * enough):
-        solid = replace(solid, shape="unknown")
-    return solid
+    resting = _ball(prism, evidence, points, noise_m) or _resting(prism, evidence, points, noise_m)
+    # The residual of what rests is a mean, that of the others a median.
+    if resting is not None and resting.residual_m < _MEAN * enough:
+        return resting
+    if prism.residual_m > enough:
+        tapered = _tapered(evidence, points, noise_m)
+        prism = tapered or resting or _rounder(prism, evidence, points, noise_m)
+    if prism.residual_m > max(prism_residual_m, 2.0 * enough) and not prism.fixed_height:
+        prism = replace(prism, shape="unknown")
+    return prism
 
 
 def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
@@ -185,6 +190,23 @@ def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:
         covered,
         hidden=(low_x, high_x, low_y, high_y),
     )
+
+
+def _tapered(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid | None:
+    """The upright box or cylinder around something that is wider below than on top; None for anything else."""
+    foot = fit_foot(evidence, noise_m)
+    if foot is None:
+        return None
+    height = evidence.top_m
+    centre = np.array([*foot.centre, 0.5 * height])
+    if isinstance(foot, Circle):
+        size = np.array([2.0 * foot.radius, 2.0 * foot.radius, height])
+        residual = median(upright_cylinder_distance(points, centre, foot.radius, height))
+        return Solid("cylinder", centre, size, 0.0, False, residual, foot.seen, grounded=True)
+    size = np.array([*foot.size, height])
+    residual = median(box_distance(points, centre, size, foot.yaw_rad))
+    seen, grounded = float(foot.seen.mean()), bool((foot.seen > _GROUNDED).all())
+    return Solid("unknown", centre, size, foot.yaw_rad, False, residual, seen, grounded=grounded)
 
 
 def _bounding_prism(evidence: Evidence, points: FloatArray, middle: float, height: float) -> Solid:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from spatialpin_ros.camera import CameraFrame, Intrinsics
 from spatialpin_ros.config import Workspace
@@ -19,12 +21,17 @@ TABLE_RGB = (190, 170, 140)
 
 @dataclass(frozen=True)
 class Body:
-    """A solid in the base frame: a box, a cylinder along its own z, or a sphere (diameter in size)."""
+    """A solid in the base frame: a box, a cylinder along its own z, a sphere (diameter in size), or convex parts.
+
+    Args:
+        planes: (K, 4) outward normals and offsets of the faces of each convex part, in the body's own frame.
+    """
 
     shape: str
     size: tuple[float, float, float]
     pose: Pose
     rgb: tuple[int, int, int]
+    planes: tuple[np.ndarray, ...] = ()
 
     def hit(self, origin: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ray parameter (inf: missed) and outward normal at the nearest hit; (N,), (N, 3)."""
@@ -32,6 +39,11 @@ class Body:
         o, d = inverse.transform(origin), rays @ inverse.axes.T
         half = 0.5 * np.array(self.size)
         with np.errstate(divide="ignore", invalid="ignore"):
+            if self.planes:
+                hits = [_hit_convex(o, d, part) for part in self.planes]
+                t, normal = np.array([hit[0] for hit in hits]), np.array([hit[1] for hit in hits])
+                nearest = t.argmin(axis=0), np.arange(len(d))
+                return t[nearest], normal[nearest] @ self.pose.axes.T
             t, normal = {"box": _hit_box, "cylinder": _hit_cylinder, "sphere": _hit_sphere}[self.shape](
                 o, d, half
             )
@@ -45,6 +57,15 @@ def _hit_box(o: np.ndarray, d: np.ndarray, half: np.ndarray) -> tuple[np.ndarray
     normal = np.zeros_like(d)
     normal[np.arange(len(d)), axis] = -np.sign(d[np.arange(len(d)), axis])
     return np.where((t <= far.min(axis=1)) & (t > 0), t, np.inf), normal
+
+
+def _hit_convex(o: np.ndarray, d: np.ndarray, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    slope, beyond = d @ planes[:, :3].T, planes[:, :3] @ o + planes[:, 3]
+    at = -beyond / slope
+    near, far = np.where(slope < 0, at, -np.inf), np.where(slope > 0, at, np.inf)
+    t, face = near.max(axis=1), near.argmax(axis=1)
+    hit = (t <= far.min(axis=1)) & (t > 0) & ~((slope == 0) & (beyond > 0)).any(axis=1)
+    return np.where(hit, t, np.inf), planes[face, :3]
 
 
 def _hit_sphere(o: np.ndarray, d: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,6 +113,25 @@ def lying(x: float, y: float, diameter: float, length: float, rgb: tuple[int, in
     return Body("cylinder", (diameter, diameter, length), pose, rgb)
 
 
+def roof(x: float, y: float, size: tuple[float, float, float], rgb: tuple[int, int, int], yaw: float) -> Body:
+    """A prism that lies on one of its faces, its ridge along its x."""
+    a, b, h = 0.5 * np.array(size)
+    corners = [(sx * a, sy * b, -h) for sx in (-1, 1) for sy in (-1, 1)] + [(-a, 0.0, h), (a, 0.0, h)]
+    pose = Pose.from_yaw(np.array([x, y, h]), yaw)
+    return Body("roof", size, pose, rgb, (ConvexHull(np.array(corners)).equations,))
+
+
+def bottle(x: float, y: float, diameter: float, height: float, rgb: tuple[int, int, int]) -> Body:
+    """A wide cylinder, a cone, and a neck of less than half the width."""
+    angle = np.linspace(0.0, 2 * np.pi, 48, endpoint=False)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    profile = [(0.5, -0.5), (0.5, 0.08), (0.22, 0.26), (0.22, 0.5)]
+    rings = [np.column_stack([diameter * r * circle, np.full(48, height * z)]) for r, z in profile]
+    parts = tuple(ConvexHull(np.concatenate(pair)).equations for pair in pairwise(rings))
+    pose = Pose(np.array([x, y, 0.5 * height]))
+    return Body("bottle", (diameter, diameter, height), pose, rgb, parts)
+
+
 def cast(
     bodies: Sequence[Body],
     *,
@@ -137,7 +177,7 @@ def cast(
 
 @pytest.fixture(name="bodies", scope="session")
 def bodies_fixture() -> dict[str, Callable[..., Body]]:
-    return {"box": box, "cylinder": cylinder, "ball": ball, "lying": lying}
+    return {"box": box, "cylinder": cylinder, "ball": ball, "lying": lying, "roof": roof, "bottle": bottle}
 
 
 @pytest.fixture(name="cast", scope="session")
