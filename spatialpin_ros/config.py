@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Robot and camera descriptions read from config/*.yaml; unknown or missing keys fail loudly."""
+"""Robot and camera descriptions read from config/*.yaml; what is unknown, missing or implausible fails loudly."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import numpy as np
+from typing import Annotated, Any, Literal
 
 from spatialpin_ros.arrays import FloatArray, read_only
-from spatialpin_ros.config_files import build, locate, read_yaml, resolve_uri, share_directory
+from spatialpin_ros.config_files import load, resolve_uri, share_directory
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
+from spatialpin_ros.poses import Point, pose_from
+from spatialpin_ros.typed import Length, Within
 
 __all__ = [
     "CameraConfig",
@@ -25,20 +26,24 @@ __all__ = [
     "share_directory",
 ]
 
+_METRES = "metres, not millimetres?"
+_RADIANS = "radians, not degrees?"
+Scaling = Annotated[float, Within(0.0, 1.0, above=True)]
+Width = Annotated[float, Within(0.0, 0.5, "m", _METRES)]
+Extent = Annotated[float, Within(0.0, 0.5, "m", _METRES, above=True)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workspace:
     """An axis-aligned region of the base frame [m]."""
 
-    min: FloatArray
-    max: FloatArray
+    min: Point
+    max: Point
 
     def __post_init__(self) -> None:
-        low, high = read_only(self.min, "workspace min", (3,)), read_only(self.max, "workspace max", (3,))
+        low, high = read_only(self.min, "min", (3,)), read_only(self.max, "max", (3,))
         if (high <= low).any():
-            raise InvalidValueError(
-                f"workspace: max {high.tolist()} must exceed min {low.tolist()} on every axis"
-            )
+            raise InvalidValueError(f"max {high.tolist()} must exceed min {low.tolist()} on every axis")
         object.__setattr__(self, "min", low)
         object.__setattr__(self, "max", high)
 
@@ -47,21 +52,21 @@ class Workspace:
 class JointLimits:
     """(D,) velocity, acceleration and jerk bounds [rad/s, rad/s^2, rad/s^3] and their scaling, 0 < s <= 1."""
 
-    velocity: FloatArray
-    acceleration: FloatArray
-    jerk: FloatArray
-    velocity_scaling: float = 1.0
-    acceleration_scaling: float = 1.0
+    velocity: Annotated[FloatArray, Within(0.0, 30.0, "rad/s", _RADIANS, above=True)]
+    acceleration: Annotated[FloatArray, Within(0.0, 1e4, "rad/s^2", above=True)]
+    jerk: Annotated[FloatArray, Within(0.0, 1e7, "rad/s^3", above=True)]
+    velocity_scaling: Scaling = 1.0
+    acceleration_scaling: Scaling = 1.0
 
     def __post_init__(self) -> None:
         for name in ("velocity", "acceleration", "jerk"):
-            values = read_only(getattr(self, name), f"limits {name}", (None,))
+            values = read_only(getattr(self, name), name, (None,))
             if (values <= 0).any():
-                raise InvalidValueError(f"limits {name}: must be positive, got {values.tolist()}")
+                raise InvalidValueError(f"{name}: must be positive, got {values.tolist()}")
             object.__setattr__(self, name, values)
         for name in ("velocity_scaling", "acceleration_scaling"):
             if not 0.0 < getattr(self, name) <= 1.0:
-                raise InvalidValueError(f"limits {name}: must lie in (0, 1], got {getattr(self, name)}")
+                raise InvalidValueError(f"{name}: must lie in (0, 1], got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +75,20 @@ class GripperConfig:
 
     joints: list[str]
     links: list[str]
-    max_width_m: float
-    min_width_m: float = 0.0
-    max_force_n: float = 40.0
-    finger_length_m: float = 0.045
-    finger_thickness_m: float = 0.022
-    joint_position_per_width: float = 0.5
+    max_width_m: Extent
+    min_width_m: Width = 0.0
+    max_force_n: Annotated[float, Within(0.0, 2000.0, "N", above=True)] = 40.0
+    finger_length_m: Extent = 0.045
+    finger_thickness_m: Extent = 0.022
+    joint_position_per_width: Annotated[float, Within(-1000.0, 1000.0)] = 0.5
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_width_m < self.max_width_m:
             raise InvalidValueError(
-                f"gripper: need 0 <= min_width_m < max_width_m, got {self.min_width_m}, {self.max_width_m}"
+                f"need 0 <= min_width_m < max_width_m, got {self.min_width_m}, {self.max_width_m}"
             )
+        if self.joint_position_per_width == 0.0:
+            raise InvalidValueError("joint_position_per_width must not be 0, for widths are divided by it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class ControllerConfig:
     def __post_init__(self) -> None:
         if self.gripper_action_type not in ("gripper_command", "parallel_gripper_command"):
             raise InvalidValueError(
-                f"controllers: gripper_action_type '{self.gripper_action_type}' is neither gripper_command nor "
+                f"gripper_action_type '{self.gripper_action_type}' is neither gripper_command nor "
                 "parallel_gripper_command"
             )
 
@@ -118,12 +125,12 @@ class RobotConfig:
     base_frame: str
     tip_frame: str
     joints: list[str]
-    home: FloatArray
+    home: Annotated[FloatArray, Within(-4.0 * math.pi, 4.0 * math.pi, "rad", _RADIANS)]
     limits: JointLimits
     workspace: Workspace
     gripper: GripperConfig
     controllers: ControllerConfig
-    allowed_collisions: list[list[str]] = field(default_factory=list)
+    allowed_collisions: list[Annotated[list[str], Length(2)]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         count = len(self.joints)
@@ -139,36 +146,23 @@ class RobotConfig:
             UnknownNameError: lists the robots that have a file.
             InvalidValueError: on unknown or missing keys and bad values, naming the file.
         """
-        path = locate(name_or_path, "robots")
-        document = read_yaml(path)
-        parts = {
-            "limits": JointLimits,
-            "workspace": Workspace,
-            "gripper": GripperConfig,
-            "controllers": ControllerConfig,
-        }
-        try:
-            for key, kind in parts.items():
-                if key in document:
-                    document[key] = build(kind, document[key], key)
-            return build(cls, document, "robot")
-        except InvalidValueError as error:
-            raise InvalidValueError(f"{path}: {error}") from error
+        return load(cls, name_or_path, "robots")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
     """What a simulated camera renders."""
 
-    width: int = 640
-    height: int = 480
-    vertical_fov_deg: float = 42.0
-    near_m: float = 0.1
-    far_m: float = 3.0
-    rate_hz: float = 5.0
+    width: Annotated[int, Within(16, 8192, "px")] = 640
+    height: Annotated[int, Within(16, 8192, "px")] = 480
+    vertical_fov_deg: Annotated[float, Within(5.0, 170.0, "degrees")] = 42.0
+    near_m: Annotated[float, Within(0.0, 10.0, "m", _METRES, above=True)] = 0.1
+    far_m: Annotated[float, Within(0.0, 100.0, "m", _METRES, above=True)] = 3.0
+    rate_hz: Annotated[float, Within(0.01, 1000.0, "Hz")] = 5.0
 
-
-_POSE_FORMS = ({"looking_from", "looking_at"}, {"xyz", "rpy"}, {"xyz", "quaternion"})
+    def __post_init__(self) -> None:
+        if self.near_m >= self.far_m:
+            raise InvalidValueError(f"need near_m < far_m, got {self.near_m}, {self.far_m}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,10 +198,7 @@ class CameraConfig:
             )
         if self.noise not in ("none", "realsense_d435"):
             raise InvalidValueError(f"noise: '{self.noise}' is neither none nor realsense_d435")
-        if set(self.pose) not in _POSE_FORMS:
-            raise InvalidValueError(
-                f"pose: needs looking_from and looking_at, xyz and rpy, or xyz and quaternion; got {sorted(self.pose)}"
-            )
+        pose_from(self.pose, "pose")
         object.__setattr__(self, "parent_frame", self.parent_frame or self.base_frame)
 
     @property
@@ -218,11 +209,7 @@ class CameraConfig:
     @property
     def parent_T_camera(self) -> Pose:
         """Pose of the optical frame in the parent frame: the result of a calibration."""
-        if "rpy" in self.pose:
-            return Pose.from_xyz_rpy(self.pose["xyz"], self.pose["rpy"])
-        if "quaternion" in self.pose:
-            return Pose(self.pose["xyz"], self.pose["quaternion"])
-        return Pose.looking_at(np.asarray(self.pose["looking_from"]), np.asarray(self.pose["looking_at"]))
+        return pose_from(self.pose, "pose")
 
     @property
     def base_T_camera(self) -> Pose:
@@ -240,12 +227,4 @@ class CameraConfig:
     @classmethod
     def load(cls, name_or_path: str = "simulation") -> CameraConfig:
         """Read config/cameras/<name>.yaml, or the YAML file at a path; raises as `RobotConfig.load`."""
-        path = locate(name_or_path, "cameras")
-        document = read_yaml(path)
-        try:
-            for key, kind in {"workspace": Workspace, "image": ImageConfig}.items():
-                if key in document:
-                    document[key] = build(kind, document[key], key)
-            return build(cls, document, "camera")
-        except InvalidValueError as error:
-            raise InvalidValueError(f"{path}: {error}") from error
+        return load(cls, name_or_path, "cameras")

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
-
+from spatialpin_ros.documents import read_mapping
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
+from spatialpin_ros.typed import build
 
 Config = TypeVar("Config")
 
@@ -64,33 +62,19 @@ def _package_folder(package: str) -> Path:
     return Path(next(iter(module.submodule_search_locations)))
 
 
-def build(kind: type[Config], document: Any, where: str) -> Config:
-    """Make a dataclass of a document's keys.
+def load(kind: type[Config], name_or_path: str, folder: str) -> Config:
+    """Make a dataclass of config/<folder>/<name>.yaml, or of the YAML file at a path.
 
     Raises:
-        InvalidValueError: on unknown or missing keys and bad values, naming `where`.
+        UnknownNameError: lists the names that have a file.
+        InvalidValueError: on unknown or missing keys and bad values, all of them, naming the file.
     """
-    if not isinstance(document, Mapping):
-        raise InvalidValueError(f"{where}: expected a mapping of keys, got {document!r:.60}")
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(document) - known)
-    if unknown:
-        raise InvalidValueError(f"{where}: unknown keys {unknown}; known are {sorted(known)}")
+    path = locate(name_or_path, folder)
+    document = read_mapping(path)
     try:
-        return kind(**document)
-    except TypeError as error:
-        raise InvalidValueError(f"{where}: {error}") from error
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a mapping; raises InvalidValueError when the file holds none."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidValueError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidValueError(f"{path}: expected a mapping of keys")
-    return document
+        return build(kind, document)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{path}: {error}") from error
 
 
 def locate(name_or_path: str, folder: str) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from spatialpin_ros.documents import read_json
 from spatialpin_ros.errors import InvalidValueError
 
 
@@ -60,10 +61,7 @@ def load(kind: type[Noun], path: Path | str) -> Noun:
         InvalidValueError: when the file cannot be read or does not describe a `kind`.
     """
     source = Path(path)
-    try:
-        document = json.loads(source.read_text())
-    except (OSError, ValueError) as error:
-        raise InvalidValueError(f"cannot read {source}: {error}") from error
+    document = read_json(source)
     try:
         noun: Noun = kind.from_dict(document)
     except (KeyError, TypeError, AttributeError) as error:

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.table import Table
 from rich.text import Text
 
@@ -17,8 +15,10 @@ from spatialpin_ros.commands.common import STDIN, connect, write_json
 from spatialpin_ros.commands.perceive import perceive_color, perceive_depth
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.demo.account import make_console
+from spatialpin_ros.documents import read_document
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
+from spatialpin_ros.poses import pose_from
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.serialization import write_atomically
 
@@ -138,30 +138,16 @@ def _from_files(
 
 
 def read_pose(path: Path) -> Pose:
-    """Read a pose as {position, quaternion_xyzw}, {xyz, rpy} or {looking_from, looking_at} [m, rad].
+    """Read a pose of JSON or YAML in one of the forms of `pose_from` [m, rad].
 
     Raises:
-        InvalidValueError: naming the file and the forms that are understood.
+        InvalidValueError: naming the file, and the value that is none or the forms that are understood.
     """
+    document = read_document(path)
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidValueError(f"cannot read {path}: {error}") from error
-    return _pose_of(document if isinstance(document, Mapping) else {}, path)
-
-
-def _pose_of(document: Mapping[str, Any], path: Path) -> Pose:
-    keys = set(document)
-    if keys == {"position", "quaternion_xyzw"}:
-        return Pose.from_dict(document)
-    if keys == {"xyz", "rpy"}:
-        return Pose.from_xyz_rpy(document["xyz"], document["rpy"])
-    if keys == {"looking_from", "looking_at"}:
-        return Pose.looking_at(document["looking_from"], document["looking_at"])
-    raise InvalidValueError(
-        f"{path}: a pose has position and quaternion_xyzw, or xyz and rpy, or looking_from and looking_at; "
-        f"got {sorted(keys)}"
-    )
+        return pose_from(document, "")
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{path}: {error}") from error
 
 
 def show_scene(scene: Scene) -> None:

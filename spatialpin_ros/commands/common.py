@@ -14,6 +14,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from spatialpin_ros.demo.account import make_console
+from spatialpin_ros.documents import parse_json, read_json
 from spatialpin_ros.errors import BackendError, InvalidValueError, SpatialPinError
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.serialization import load, write_atomically
@@ -48,17 +49,14 @@ def read_scene(path: Path) -> Scene:
     if path != STDIN:
         return load(Scene, path)
     try:
-        return Scene.from_dict(json.loads(sys.stdin.read()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Scene.from_dict(parse_json(sys.stdin.read(), "standard input"))
+    except (UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InvalidValueError(f"standard input is not a scene: {error!r}") from error
 
 
 def read_task(path: Path, number: int) -> Task:
     """Read task `number` (from 1) of the file that `propose` wrote, or the one task of a task's file."""
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InvalidValueError(f"cannot read {path}: {error}") from error
+    document = read_json(path)
     try:
         if "tasks" not in document:
             return Task.from_dict(document)

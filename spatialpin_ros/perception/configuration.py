@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
-
-import numpy as np
-import yaml
+from typing import Any, TypeVar
 
 from spatialpin_ros.config import resolve_uri, share_directory
+from spatialpin_ros.documents import read_document
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.perception.fusion import FusionOptions
 from spatialpin_ros.perception.learned.modules import ROLES, Modules, maker_of
 from spatialpin_ros.perception.options import PerceptionOptions
 from spatialpin_ros.perception.rgb.options import RgbOptions
+from spatialpin_ros.typed import build, number
 
 NOUNS = (
     "apple", "ball", "banana", "block", "book", "bottle", "bowl", "box", "can", "carton", "cube", "cup", "cylinder",
@@ -94,10 +91,7 @@ class PerceptionConfig:
             InvalidValueError: on unknown keys and bad values, naming the file and what is known.
         """
         path = _locate(name_or_path)
-        try:
-            document = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise InvalidValueError(f"cannot read {path}: {error}") from error
+        document = read_document(path)
         try:
             return _parse(document if document is not None else {}, path)
         except InvalidValueError as error:
@@ -116,7 +110,7 @@ def _parse(document: Any, path: Path) -> PerceptionConfig:
     defaults = {key: given[key] for key in _NETWORK_DEFAULTS if key in given}
     names = given.get("names", ())
     values: dict[str, Any] = {
-        key: _number(key, given[key]) for key in ("least_noun_score", "max_image_pixels") if key in given
+        key: number(key, given[key]) for key in ("least_noun_score", "max_image_pixels") if key in given
     }
     if "nouns" in given:
         values["nouns"] = _words("nouns", given["nouns"])
@@ -129,42 +123,6 @@ def _parse(document: Any, path: Path) -> PerceptionConfig:
         **{key: _options(key, kind, given[key]) for key, kind in parts.items() if key in given},
         **values,
     )
-
-
-def _number(key: str, value: Any, what: str = "a number") -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidValueError(f"{key}: expected {what}, got {value!r:.40}{_number_meant(value)}")
-    # Written so that NaN fails, too, and a whole number beyond every float.
-    if not abs(value) <= sys.float_info.max:
-        raise InvalidValueError(f"{key}: expected a finite number, got {value!r:.40}")
-    return value
-
-
-def _number_meant(value: Any) -> str:
-    """What to write for '1e-2', which is a number in Python but none in YAML 1.1."""
-    try:
-        number = float(value) if isinstance(value, str) else math.nan
-    except ValueError:
-        return ""
-    if not math.isfinite(number):
-        return ""
-    return f", which YAML takes for text; write {np.format_float_positional(number, trim='-')}"
-
-
-def _fitting(key: str, hint: Any, value: Any) -> Any:
-    """A value as the type of its field wants it; words are left to the options themselves."""
-    kinds = get_args(hint) or (hint,)
-    if bool in kinds:
-        if not isinstance(value, bool):
-            raise InvalidValueError(f"{key}: expected true or false, got {value!r:.40}")
-    elif int in kinds:
-        number = _number(key, value, "a whole number")
-        if number != int(number):
-            raise InvalidValueError(f"{key}: expected a whole number, got {value!r:.40}")
-        return int(number)
-    elif float in kinds:
-        return float(_number(key, value))
-    return value
 
 
 def _words(key: str, value: Any) -> tuple[str, ...]:
@@ -193,7 +151,7 @@ def _models(value: Any, folder: Path) -> tuple[ObjectModel, ...]:
             raise InvalidValueError(
                 f"models: {name}: expected a mesh file or {{file: ..., unit_m: 0.001}}, got {entry!r:.60}"
             )
-        unit_m = float(_number(f"models: {name}: unit_m", details.get("unit_m", 1.0)))
+        unit_m = float(number(f"models: {name}: unit_m", details.get("unit_m", 1.0)))
         models.append(ObjectModel(str(name), _mesh_file(str(details["file"]), folder, str(name)), unit_m))
     return tuple(models)
 
@@ -208,21 +166,12 @@ def _mesh_file(text: str, folder: Path, name: str) -> Path:
 
 
 def _options(key: str, kind: type[_Options], value: Any) -> _Options:
-    known = {item.name for item in fields(kind)} - _NOT_IN_YAML
-    if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{key}: expected settings such as {min(known)}: ..., got {value!r:.60}")
-    if strange := sorted(map(str, set(value) - known)):
-        raise InvalidValueError(f"{key}: unknown {strange}; known are {sorted(known)}")
-    hints = get_type_hints(kind)
-    given = {
-        name: _fitting(f"{key}: {name}", hints[name], entry)
-        for name, entry in value.items()
-        if entry is not None
-    }
-    try:
-        return kind(**given)
-    except (TypeError, InvalidValueError) as error:
-        raise InvalidValueError(f"{key}: {error}") from error
+    given = (
+        {name: entry for name, entry in value.items() if entry is not None}
+        if isinstance(value, Mapping)
+        else value
+    )
+    return build(kind, given, key, _NOT_IN_YAML)
 
 
 def _locate(name_or_path: str) -> Path:

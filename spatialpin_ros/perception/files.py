@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from spatialpin_ros.arrays import Float32Array, UInt8Array
 from spatialpin_ros.camera import CameraFrame, Intrinsics
-from spatialpin_ros.errors import CameraFrameError
+from spatialpin_ros.documents import read_mapping
+from spatialpin_ros.errors import CameraFrameError, InvalidValueError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception.grid import DepthGrid
 from spatialpin_ros.perception.plane import fit_plane
+from spatialpin_ros.perception.whole import damage
 
 _SAMPLES = 5000
 _MIN_SHARE = 0.15
@@ -192,25 +194,21 @@ def read_intrinsics(path: Path, size: tuple[int, int]) -> Intrinsics:
 
 def _read_document(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text()
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CameraFrameError(f"{path}: cannot read intrinsics (JSON or YAML expected): {error}") from error
-    if not isinstance(document, dict):
-        raise CameraFrameError(
-            f"{path}: expected a mapping with fx, fy, cx, cy or k, got {type(document).__name__}"
-        )
-    return document
+        return read_mapping(path)
+    except InvalidValueError as error:
+        raise CameraFrameError(f"intrinsics, fx, fy, cx, cy or k in JSON or YAML: {error}") from error
 
 
 def _decode(path: Path, what: str, flags: int = cv2.IMREAD_UNCHANGED) -> Any:
     try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+        content = path.read_bytes()
     except OSError as error:
         raise CameraFrameError(f"{path}: cannot read the {what}: {error}") from error
-    image = cv2.imdecode(data, flags) if data.size else None
+    image = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), flags) if content else None
     if image is None:
         raise CameraFrameError(f"{path}: not a readable {what}; PNG or JPEG expected")
+    if wrong := damage(content):
+        raise CameraFrameError(f"{path}: the {what} is damaged: {wrong}; copy or record it again")
     return image
 
 
@@ -225,5 +223,5 @@ def _load_array(path: Path) -> Any:
             if name is None:
                 raise CameraFrameError(f"{path}: needs an array called 'depth', has {names}")
             return np.asarray(loaded[name])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CameraFrameError(f"{path}: cannot read the depth array: {error}") from error

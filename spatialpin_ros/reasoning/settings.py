@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from spatialpin_ros.documents import read_mapping
 from spatialpin_ros.errors import InvalidValueError
 
 _LOOKS_LIKE_A_KEY = ("api_key", "key", "token", "password")
@@ -31,7 +32,7 @@ def read_settings(words: str | Sequence[str]) -> dict[str, Any]:
         if equals and name.isidentifier():
             settings[name] = _value(value)
         elif part.endswith((".yaml", ".yml")):
-            settings.update(_file(Path(part)))
+            settings.update(read_mapping(Path(part)))
         else:
             raise InvalidValueError(f"back end setting '{part}' is neither name=value nor a YAML file")
     for name in _LOOKS_LIKE_A_KEY:
@@ -49,13 +50,3 @@ def _value(text: str) -> Any:
     except yaml.YAMLError:
         return text
     return value if isinstance(value, (bool, int, float)) else text
-
-
-def _file(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise InvalidValueError(f"cannot read back end settings {path}: {error}") from error
-    if not isinstance(document, dict) or not all(isinstance(name, str) for name in document):
-        raise InvalidValueError(f"back end settings {path}: expected a mapping of names to values")
-    return document

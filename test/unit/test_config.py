@@ -47,7 +47,10 @@ def changed(tmp_path: Path, **changes: object) -> str:
     [
         ({"tipframe": "x"}, "unknown keys.*tipframe"),
         ({"home": [0.0]}, "home: expected shape"),
-        ({"gripper": {"joints": [], "links": [], "max_width_m": -1.0}}, "min_width_m < max_width_m"),
+        (
+            {"gripper": {"joints": [], "links": [], "max_width_m": 0.1, "min_width_m": 0.2}},
+            "gripper: need 0 <= min_width_m < max_width_m",
+        ),
         ({"limits": {"velocity": [1.0]}}, "limits"),
         ({"workspace": 5}, "workspace: expected a mapping"),
     ],
@@ -100,7 +103,7 @@ def test_a_camera_on_the_arm_has_its_calibration_and_no_pose_in_the_base_frame(t
 
 
 def test_a_pose_in_no_known_form_lists_the_forms(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValueError, match="xyz and quaternion; got"):
+    with pytest.raises(InvalidValueError, match="xyz and quaternion, or .*; got"):
         CameraConfig.load(camera_file(tmp_path, pose={"xyz": [0.0, 0.0, 0.0]}))
 
 

@@ -16,13 +16,16 @@ NOUNS = (
     "camera",
     "config",
     "config_files",
+    "documents",
     "errors",
     "geometry",
     "outcome",
     "plan",
+    "poses",
     "scene",
     "serialization",
     "task",
+    "typed",
 )
 
 

@@ -13,6 +13,7 @@ import yaml
 from spatialpin_ros.errors import CameraFrameError, PerceptionError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.perception import PerceptionOptions, frame_from_files, reconstruct
+from spatialpin_ros.perception.files import read_color
 
 RED = (200, 30, 30)
 
@@ -127,8 +128,8 @@ def _write(path, content):
         (0, "text.png", b"hello", "not a readable colour image"),
         (1, "missing.npy", None, "cannot read the depth array"),
         (1, "text.npy", b"hello", "cannot read the depth array"),
-        (2, "missing.json", None, "cannot read intrinsics"),
-        (2, "bad.json", b"{", "cannot read intrinsics"),
+        (2, "missing.json", None, "intrinsics.*cannot read"),
+        (2, "bad.json", b"{", "intrinsics.*cannot read"),
         (2, "list.yaml", b"[1, 2]", "expected a mapping"),
         (2, "part.yaml", b"fx: 300", "is missing"),
         (2, "words.yaml", b"{fx: a, fy: b, cx: 1, cy: 2}", "must be numbers"),
@@ -174,3 +175,55 @@ def test_archive_without_depth_lists_what_it_has(files, tmp_path):
     np.savez(tmp_path / "a.npz", left=np.ones(2), right=np.ones(2))
     with pytest.raises(CameraFrameError, match="left.*right"):
         frame_from_files(files[0], tmp_path / "a.npz", files[2], Pose())
+
+
+@pytest.mark.parametrize("name", ["depth.npy", "depth.npz"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6])
+def test_an_array_that_was_cut_short_is_named(files, tmp_path, name, share):
+    path = tmp_path / name
+    (np.save if name.endswith("npy") else np.savez_compressed)(path, np.ones((240, 320), np.float32))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CameraFrameError, match=f"{name}: cannot read the depth array"):
+        frame_from_files(files[0], path, files[2], Pose())
+
+
+def test_an_archive_with_damaged_data_is_named(files, tmp_path):
+    path = tmp_path / "depth.npz"
+    np.savez_compressed(path, np.random.default_rng(0).random((240, 320), np.float32))
+    content = bytearray(path.read_bytes())
+    content[2000:2100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(CameraFrameError, match="cannot read the depth array"):
+        frame_from_files(files[0], path, files[2], Pose())
+
+
+@pytest.mark.parametrize("name", ["c.png", "c.jpg"])
+def test_an_image_that_was_cut_short_is_refused_and_a_whole_one_with_a_tail_is_not(tmp_path, name):
+    path = tmp_path / name
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    cv2.imwrite(str(path), picture)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"appended by a phone")
+    assert read_color(path).shape == (120, 160, 3)
+    for share in (0.3, 0.7, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(CameraFrameError, match=f"{name}: .*(damaged|not a readable)"):
+            read_color(path)
+
+
+def test_progressive_jpeg_with_restarts_is_whole(tmp_path):
+    path = tmp_path / "c.jpg"
+    picture = np.random.default_rng(1).integers(0, 255, (120, 160, 3), np.uint8)
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
+    cv2.imwrite(str(path), picture, options)
+    assert read_color(path).shape == (120, 160, 3)
+
+
+def test_a_png_with_a_changed_byte_is_refused(tmp_path):
+    path = tmp_path / "c.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(CameraFrameError, match="damaged|not a readable"):
+        read_color(path)
