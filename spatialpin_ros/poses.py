@@ -18,7 +18,8 @@ Point = Annotated[FloatArray, Length(3), Within(-FAR_M, FAR_M, "m", "metres, not
 Angles = Annotated[
     FloatArray, Length(3), Within(-2.0 * math.pi, 2.0 * math.pi, "rad", "radians, not degrees?")
 ]
-Quaternion = Annotated[FloatArray, Length(4)]
+# Rounding may leave an entry a little above 1.
+Quaternion = Annotated[FloatArray, Length(4), Within(-1.01, 1.01)]
 
 
 class _Form(Protocol):

@@ -125,6 +125,7 @@ def test_units_and_types_of_a_robot(at: str, value: object, message: str) -> Non
         ("pose", {"xyz": [0, 0, 1], "quaternion": [0, 0, 0, 0]}, "zero length"),
         ("pose", {1: 2, "a": 3}, "expected names and values"),
         ("pose", {"a": 3}, "needs looking_from and looking_at, or xyz and rpy"),
+        ("pose", {"xyz": [0, 0, 1], "quaternion": [0, 0, 0, 1e300]}, "1e.300 is not between -1.01 and 1.01"),
         ("pose", None, "expected"),
         ("noise", "some", "expected one of .*realsense_d435"),
     ],
