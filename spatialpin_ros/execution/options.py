@@ -14,18 +14,18 @@ class ExecutionOptions:
 
     Args:
         start_tolerance_rad: largest deviation of any joint from the plan's start.
-        empty_width_m: an opening up to this means that nothing is between the pads.
+        grip_margin_m: pads that come to rest nearer to the commanded opening than this have closed on air.
         slip_width_m: closing by more than this during a motion with an object means that it was lost.
         back_off_after_miss: after a grasp that caught nothing, open and go back along the path that led to it.
     """
 
     start_tolerance_rad: float = 0.01
-    empty_width_m: float = 0.002
+    grip_margin_m: float = 0.003
     slip_width_m: float = 0.006
     back_off_after_miss: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("start_tolerance_rad", "empty_width_m", "slip_width_m"):
+        for name in ("start_tolerance_rad", "grip_margin_m", "slip_width_m"):
             if not getattr(self, name) > 0.0:
                 raise InvalidValueError(
                     f"execution options: {name} must be positive, got {getattr(self, name)}"

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.execution.devices import Arm, Gripper, GripperResult, MotionResult, StopSignal
+from spatialpin_ros.execution.grip import Grip, grip_of
 from spatialpin_ros.execution.guard import Blocked, Guard, NoGuard
 from spatialpin_ros.execution.judge import Verdict, judge
 from spatialpin_ros.execution.options import ExecutionOptions
+from spatialpin_ros.execution.stopping import StopMotion
 from spatialpin_ros.outcome import Level, Outcome, Status
 from spatialpin_ros.plan import Plan, PlanStage, Trajectory
 from spatialpin_ros.scene import Scene
@@ -47,23 +49,7 @@ class _End:
     message: str
     stage: str
     object_ids: tuple[str, ...] = ()
-
-
-class _StopMotion:
-    """Is set when the execution is cancelled, the way is blocked, or the gripper closes on what it held."""
-
-    def __init__(self, cancel: StopSignal, gripper: Gripper, least_width_m: float, guard: Guard) -> None:
-        self._cancel, self._gripper, self._least_width_m, self._guard = cancel, gripper, least_width_m, guard
-        self.slipped = False
-        self.blocked: Blocked | None = None
-
-    def is_set(self) -> bool:
-        self.blocked = self.blocked or self._guard.blocked()
-        return self.slipped or self.blocked is not None or self._cancel.is_set()
-
-    def watch(self) -> None:
-        width = self._gripper.width()
-        self.slipped = self.slipped or (width is not None and width < self._least_width_m)
+    measurements: Mapping[str, float] = field(default_factory=dict)
 
 
 def run_plan(
@@ -120,7 +106,8 @@ class _Run:
         self._shares = [stage.duration_s or _GRIPPER_SHARE_S for stage in plan.stages]
         self._total = sum(self._shares) + _LOOK_SHARE_S
         self._held_width_m: float | None = None
-        self._grip_known = False
+        self._grip: Grip | None = None
+        self._opened_m = max(stage.gripper_width_m or 0.0 for stage in plan.stages)
         self._lifted = False
         self._back: list[Trajectory] = []
 
@@ -193,9 +180,7 @@ class _Run:
         self._tell(Feedback(stage.name, min(done_s / self._total, 1.0), stage.text or stage.name))
 
     def _move_arm(self, index: int, stage: PlanStage, trajectory: Trajectory, done_s: float) -> _End | None:
-        slipped_m = (self._held_width_m or 0.0) - self._options.slip_width_m
-        least_m = max(slipped_m, self._options.empty_width_m)
-        signal = _StopMotion(self._cancel, self._gripper, least_m, self._guard)
+        signal = StopMotion(self._cancel, self._gripper, self._lost_m(), self._guard)
 
         def on_progress(share: float) -> None:
             self._guard.at(index, share)
@@ -207,15 +192,29 @@ class _Run:
         if stage.holding and result.status == "reached":
             signal.watch()
         if signal.slipped:
-            message = f"the gripper closed during '{stage.name}': the object slipped out; look and plan again"
-            return self._fail(stage, "dropped", message)
+            return self._dropped(stage)
         if result.status == "cancelled" and signal.blocked is not None and not self._cancel.is_set():
             return self._blocked(stage, signal.blocked)
         if result.status != "reached":
             return self._motion_end(stage, result)
-        self._lifted = self._lifted or (stage.name == "lift" and self._grip_known)
+        self._lifted = self._lifted or (stage.name == "lift" and self._grip is not None)
         self._back.append(trajectory)
         return None
+
+    def _lost_m(self) -> float:
+        """Opening under which what was held is lost [m]; minus infinity while nothing is held."""
+        if self._grip is None or self._held_width_m is None:
+            return -np.inf
+        return self._grip.lost_m(self._held_width_m, self._options.slip_width_m)
+
+    def _dropped(self, stage: PlanStage) -> _End:
+        width_m = self._gripper.width()
+        how_far = "" if width_m is None else f" to {width_m * 1000:.1f} mm"
+        figures = {} if width_m is None or self._grip is None else self._grip.figures(width_m)
+        message = (
+            f"the gripper closed{how_far} during '{stage.name}': the object slipped out; look and plan again"
+        )
+        return _End("failed", "dropped", message, stage.name, measurements=figures)
 
     def _motion_end(self, stage: PlanStage, result: MotionResult) -> _End:
         if result.status == "cancelled":
@@ -233,44 +232,41 @@ class _Run:
             return self._fail(
                 stage, result.status, f"the gripper did not obey in '{stage.name}': {result.message}"
             )
+        if stage.name == "grasp":
+            return self._check_grasp(stage, result)
+        self._opened_m = width_m
         if stage.name == "release":
-            self._held_width_m, self._grip_known, self._back = None, False, []
-        elif stage.name == "grasp":
-            return self._check_grasp(stage, width_m, result)
+            self._held_width_m, self._grip, self._back = None, None, []
         return None
 
-    def _check_grasp(self, stage: PlanStage, width_m: float, result: GripperResult) -> _End | None:
-        empty = result.width_m <= self._options.empty_width_m
-        closed_freely = result.reached and not result.stalled and width_m <= self._options.empty_width_m
-        if not empty and not closed_freely:
-            self._held_width_m, self._grip_known = result.width_m, True
+    def _check_grasp(self, stage: PlanStage, result: GripperResult) -> _End | None:
+        grip = grip_of(self._plan, stage, self._before, self._options)
+        if not grip.missed(result):
+            held_m = self._gripper.width() if np.isnan(result.width_m) else result.width_m
+            self._held_width_m, self._grip = held_m, grip
             return None
         backed_off = self._back_off() if self._options.back_off_after_miss else ""
-        message = (
-            f"the gripper closed to {result.width_m * 1000:.1f} mm: nothing is between the pads{backed_off}"
-        )
-        return self._fail(stage, "grasp_missed", message)
+        message = f"{grip.in_words(result.width_m)}: nothing is between the pads{backed_off}"
+        figures = grip.figures(result.width_m)
+        return _End("failed", "grasp_missed", message, stage.name, measurements=figures)
 
     def _back_off(self) -> str:
         """Open and go back the checked way the arm came; returns what to add to the message."""
-        self._gripper.move(self._open_width_m(), 0.0, self._cancel)
+        self._gripper.move(self._opened_m, 0.0, self._cancel)
         for trajectory in reversed(self._back):
             result = self._arm.follow(_reversed(trajectory), self._cancel, lambda _: None)
             if result.status != "reached":
                 return f"; the arm stopped on its way back ({result.status})"
         return "; the arm went back to where it started"
 
-    def _open_width_m(self) -> float:
-        return max(stage.gripper_width_m or 0.0 for stage in self._plan.stages)
-
     def _cancelled(self, stage: PlanStage) -> _End:
-        holding = "; the gripper still holds the object" if self._grip_known else ""
+        holding = "; the gripper still holds the object" if self._grip is not None else ""
         return _End(
             "cancelled", "cancelled", f"stopped on request during '{stage.name}'{holding}", stage.name
         )
 
     def _blocked(self, stage: PlanStage, blocked: Blocked) -> _End:
-        holding = "; the gripper still holds the object" if self._grip_known else ""
+        holding = "; the gripper still holds the object" if self._grip is not None else ""
         message = (
             f"stopped during '{stage.name}', as '{blocked.stage}' is blocked: {blocked.message}{holding}; "
             "clear the way or plan again"
@@ -283,12 +279,11 @@ class _Run:
     def _ended_early(self, end: _End) -> Outcome:
         level: Level = "picked" if self._lifted else "none"
         verdict = self._fresh_verdict() if end.reason in ("grasp_missed", "dropped") else None
-        if verdict is None:
-            outcome = self._make(end.status, level, end.reason, end.message, end.stage, {})
-            return replace(outcome, object_ids=end.object_ids)
-        if self._lifted and verdict.level != "none":
+        if verdict is not None and self._lifted and verdict.level != "none":
             level = verdict.level
-        return self._make(end.status, level, end.reason, end.message, end.stage, verdict.measurements)
+        numbers = {**(verdict.measurements if verdict else {}), **end.measurements}
+        outcome = self._make(end.status, level, end.reason, end.message, end.stage, numbers)
+        return replace(outcome, object_ids=end.object_ids)
 
     def _verify(self) -> Outcome:
         self._tell(Feedback("verify", 1.0 - _LOOK_SHARE_S / self._total, "look at the result"))
@@ -317,7 +312,7 @@ class _Run:
 
     def _holds_something(self) -> bool | None:
         width = self._gripper.width()
-        return None if width is None else self._grip_known and width > self._options.empty_width_m
+        return None if width is None else self._grip is not None and width > self._lost_m()
 
     def _make(
         self,

@@ -34,6 +34,10 @@ STANDING_RAD_S = 0.02
 TOPIC_SETTLE_S = 2.0
 TOPIC_TOLERANCE_RAD = 0.02
 GRIPPER_S = 20.0
+GRIPPER_ARRIVED_M = 0.001
+GRIPPER_STILL_M = 0.0003
+GRIPPER_REST_S = 0.25
+GRIPPER_REST_LIMIT_S = 3.0
 CODES = {
     getattr(FollowJointTrajectory.Result, name): name
     for name in (
@@ -260,9 +264,9 @@ class RosGripper:
             return self._failed(
                 "rejected", f"the gripper refused to go to {width_m * 1000:.1f} mm; see its log"
             )
-        return self._await_end(handle, cancel)
+        return self._await_end(handle, width_m, cancel)
 
-    def _await_end(self, handle: Any, cancel: StopSignal) -> GripperResult:
+    def _await_end(self, handle: Any, width_m: float, cancel: StopSignal) -> GripperResult:
         ended, deadline = handle.get_result_async(), time.monotonic() + GRIPPER_S
         while not ended.done():
             if cancel.is_set():
@@ -276,10 +280,28 @@ class RosGripper:
         result = response.result
         if response.status != GoalStatus.STATUS_SUCCEEDED and not result.stalled:
             return self._failed("rejected", "the gripper gave the command up; see its log")
-        position = result.state.position[0] if self._parallel and result.state.position else math.nan
-        position = position if self._parallel else result.position
-        width_m = position / self._config.joint_position_per_width
-        return GripperResult(width_m, stalled=result.stalled, reached=result.reached_goal)
+        ended_m = self._ended_m(result)
+        if math.isnan(ended_m) or (result.reached_goal and not result.stalled):
+            ended_m = self._at_rest(width_m, ended_m, cancel)
+        return GripperResult(ended_m, stalled=result.stalled, reached=result.reached_goal)
+
+    def _ended_m(self, result: Any) -> float:
+        """Opening that the controller reports [m]; NaN when it reports none."""
+        position = result.position if not self._parallel else next(iter(result.state.position), math.nan)
+        return float(position) / self._config.joint_position_per_width
+
+    def _at_rest(self, wanted_m: float, ended_m: float, cancel: StopSignal) -> float:
+        """Opening at which the pads come to rest [m]: a controller with a wide tolerance reports where they pass by."""
+        measured_m, since_s = self.width(), time.monotonic()
+        deadline = since_s + GRIPPER_REST_LIMIT_S
+        while measured_m is not None and abs(measured_m - wanted_m) > GRIPPER_ARRIVED_M:
+            time.sleep(POLL_S)
+            now_m, now_s = self.width() or 0.0, time.monotonic()
+            if abs(now_m - measured_m) > GRIPPER_STILL_M:
+                measured_m, since_s = now_m, now_s
+            if now_s - since_s > GRIPPER_REST_S or now_s > deadline or cancel.is_set():
+                return now_m
+        return ended_m if measured_m is None else measured_m
 
     def _goal(self, width_m: float, force_n: float) -> Any:
         width_m = min(max(width_m, self._config.min_width_m), self._config.max_width_m)

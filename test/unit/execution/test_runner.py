@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from spatialpin_ros.execution import (
     StaleJointStatesError,
     run_plan,
 )
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.outcome import Outcome
+from spatialpin_ros.plan import PlanStage
 
 BEFORE = make_scene(
     make_object("o1", "red", (0.4, -0.1, 0.02)),
@@ -183,6 +186,53 @@ def test_missed_grasp_opens_and_backs_off_through_the_same_points():
     assert len(arm.paths) == 4
     np.testing.assert_allclose(arm.paths[2].positions, arm.paths[1].positions[::-1])
     np.testing.assert_allclose(arm.at, 0.0)
+
+
+def closing_to(width_m, opened_m=0.06):
+    """The plan as the planner makes it: opened for the object, then closed to a little under its width."""
+    plan = stack_plan()
+    first, down, grasp, *rest = plan.stages
+    opening = PlanStage("approach", 0, gripper_width_m=opened_m)
+    stages = (opening, first, down, replace(grasp, gripper_width_m=width_m), *rest)
+    return replace(plan, stages=stages, object_T_tcp={"o1": Pose()})
+
+
+def test_a_grasp_of_air_is_missed_where_the_pads_were_sent():
+    arm, gripper = FakeArm(), FakeGripper(object_width_m=0.0)
+    outcome, told = run(arm, gripper, look=lambda: BEFORE, plan=closing_to(0.025))
+    assert (outcome.status, outcome.level, outcome.reason, outcome.stage) == (
+        "failed",
+        "none",
+        "grasp_missed",
+        "grasp",
+    )
+    assert "closed to 25.0 mm (sent to 25.0 mm, the object is 40.0 mm wide)" in outcome.message
+    assert outcome.measurements["closed_to_m"] == pytest.approx(0.025)
+    assert outcome.measurements["object_width_m"] == pytest.approx(0.04)
+    assert gripper.commands == [0.06, 0.025, 0.06]
+    np.testing.assert_allclose(arm.at, 0.0)
+    assert "lift" not in {item.stage for item in told}
+
+
+def test_a_grip_that_is_lost_while_lifting_is_noticed_at_its_end():
+    class Slipping(FakeArm):
+        def follow(self, trajectory, cancel, on_progress):
+            result = super().follow(trajectory, cancel, on_progress)
+            if len(self.paths) == 3:
+                gripper.now_m = 0.0255
+            return result
+
+    arm, gripper = Slipping(), FakeGripper(0.03)
+    outcome, _ = run(arm, gripper, look=lambda: BEFORE, plan=closing_to(0.025))
+    assert (outcome.reason, outcome.stage, outcome.level) == ("dropped", "lift", "none")
+    assert "25.5 mm" in outcome.message
+    assert outcome.measurements["held_width_m"] == pytest.approx(0.03)
+    assert len(arm.paths) == 3
+
+
+@pytest.mark.parametrize("width_m", [0.0365, 0.045, 0.031])
+def test_a_width_seen_wrong_by_millimetres_is_no_miss(width_m):
+    assert run(gripper=FakeGripper(width_m), plan=closing_to(0.025))[0].status == "succeeded"
 
 
 def test_missed_grasp_may_stay():

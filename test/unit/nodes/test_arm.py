@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,6 +61,7 @@ class Client:
 
 class Joints:
     stale, age_s, topic = False, 0.0, "/joint_states"
+    width_m = 0.03
 
     def positions(self):
         return np.zeros(2)
@@ -67,7 +70,7 @@ class Joints:
         return 0.0
 
     def gripper_width(self):
-        return 0.03
+        return self.width_m
 
 
 class Node:
@@ -141,3 +144,48 @@ def test_an_error_while_the_arm_moves_cancels_its_goal(devices):
     with pytest.raises(RuntimeError, match="nobody foresaw"):
         move(threading.Event(), broken)
     assert handle.cancelled == 1
+
+
+KINDS = ("gripper_command", "parallel_gripper_command")
+
+
+def gripper_of(monkeypatch, kind, *, position, stalled, reached, widths):
+    """A gripper whose controller ends a goal as given, and whose joints then are seen at some openings in turn."""
+
+    class Passing(Joints):
+        def gripper_width(self):
+            return widths.pop(0) if len(widths) > 1 else widths[0]
+
+    monkeypatch.setattr(arm_module, "ActionClient", Client)
+    gripper = RosGripper(
+        Node(), replace(PANDA, controllers=replace(PANDA.controllers, gripper_action_type=kind)), Passing()
+    )
+    state = SimpleNamespace(position=[] if math.isnan(position) else [position])
+    result = SimpleNamespace(position=position, state=state, stalled=stalled, reached_goal=reached)
+    handle = Handle()
+    handle.ended.set_result(SimpleNamespace(status=GoalStatus.STATUS_SUCCEEDED, result=result))
+    gripper._client.sent.set_result(handle)
+    return gripper.move(0.025, 10.0, threading.Event())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stalled_gripper_is_where_its_controller_says(monkeypatch, kind):
+    found = gripper_of(monkeypatch, kind, position=0.02, stalled=True, reached=False, widths=[0.039])
+    assert (found.width_m, found.stalled, found.reached) == (pytest.approx(0.04), True, False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_opening_reached_within_a_wide_tolerance_is_measured_once_the_pads_rest(monkeypatch, kind):
+    passing = [0.055, 0.05, 0.045, 0.04]
+    held = gripper_of(monkeypatch, kind, position=0.03, stalled=False, reached=True, widths=passing)
+    assert held.width_m == pytest.approx(0.04)
+    passing = [0.055, 0.04, 0.03, 0.0251]
+    air = gripper_of(monkeypatch, kind, position=0.03, stalled=False, reached=True, widths=passing)
+    assert air.width_m == pytest.approx(0.0251)
+
+
+def test_a_result_without_a_position_is_measured(monkeypatch):
+    found = gripper_of(monkeypatch, KINDS[1], position=math.nan, stalled=True, reached=False, widths=[0.0395])
+    assert found.width_m == pytest.approx(0.0395)
+    unknown = gripper_of(monkeypatch, KINDS[1], position=math.nan, stalled=True, reached=False, widths=[None])
+    assert math.isnan(unknown.width_m)
