@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import OrientedBox
 from spatialpin_ros.plan import Plan
+from spatialpin_ros.planning.joining import with_objects
 from spatialpin_ros.scene import Scene, SceneObject
 
 _MARGIN_M = 0.02
@@ -41,18 +40,15 @@ def changed_scene(
     sizes = {item.id: item.size for item in before.objects}
     known = [item.box for item in before.objects]
     known += [OrientedBox(pose, sizes[key]) for key, pose in plan.expected_poses.items() if key in sizes]
-    changed = {
-        item.id: item
+    changed = [
+        item
         for item in now.objects
         if item.id not in moved
         and item.confidence >= least_confidence
         and not _at_hand(item, hand)
         and _mostly_outside(item.box, known)
-    }
-    if not changed:
-        return None
-    objects = tuple(changed.pop(item.id, item) for item in before.objects)
-    return replace(before, objects=(*objects, *changed.values()))
+    ]
+    return with_objects(before, changed) if changed else None
 
 
 def hand_at(plan: Plan, stage_index: int, time_s: float) -> FloatArray | None:

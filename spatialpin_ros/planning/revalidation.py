@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.plan import Plan, PlanStage, StageName
 from spatialpin_ros.planning.collision_world import CollisionWorld, densify, without_own_camera
+from spatialpin_ros.planning.joining import with_objects
 from spatialpin_ros.planning.obstacles import Obstacle, scene_obstacles
 from spatialpin_ros.planning.robot_model import RobotModel
 from spatialpin_ros.planning.walk import Moving, motions
@@ -80,7 +81,7 @@ class Revalidation:
         """The scene with what is in the hand."""
         if self.held is None or any(item.id == self.held.id for item in self.scene.objects):
             return self.scene
-        return replace(self.scene, objects=(*self.scene.objects, self.held))
+        return with_objects(self.scene, [self.held])
 
     def _displaced(self, plan: Plan, scene: Scene, moving: Moving) -> PlanConflict | None:
         """Whether an object that a straight motion goes to is gone or has moved."""

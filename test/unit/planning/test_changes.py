@@ -11,6 +11,7 @@ from spatialpin_ros.geometry import OrientedBox
 from spatialpin_ros.plan import Plan
 from spatialpin_ros.planning import Planner, PlanOptions
 from spatialpin_ros.planning.changes import changed_scene, hand_at
+from spatialpin_ros.planning.joining import with_objects
 from spatialpin_ros.scene import Scene, SceneObject
 
 
@@ -66,6 +67,35 @@ def test_a_new_or_moved_object_counts_once_it_is_recognised(
     assert moved is not None
     assert moved.object("o3").centre[0] == pytest.approx(0.6)
     assert len(moved.objects) == 3
+
+
+def test_a_new_object_with_a_known_name_is_told_apart_by_its_id(
+    planned: tuple[Scene, Plan], make_object: Callable
+) -> None:
+    scene, plan = planned
+    name = scene.object("o3").name
+    twin = replace(make_object("o8", (0.6, 0.0)), name=name)
+    found = changed_scene(plan, scene, replace(scene, objects=(twin,)))
+    assert found is not None
+    assert [item.id for item in found.objects] == ["o1", "o2", "o3", "o8"]
+    assert found.object("o8").name == f"{name} 2"
+    assert found.object("o3").name == name
+
+
+def test_objects_of_another_scene_keep_their_ids_and_stand_on_what_is_there(
+    planned: tuple[Scene, Plan], make_object: Callable
+) -> None:
+    scene, _ = planned
+    name = scene.object("o3").name
+    moved = replace(at(scene.object("o3"), 0.6, 0.1), name=scene.object("o1").name)
+    twin = replace(make_object("o9", (0.6, -0.1)), name=name, supported_by="o77")
+    upon = replace(make_object("o10", (0.6, -0.1)), name="table", supported_by="o9")
+    found = with_objects(scene, [moved, twin, upon])
+    assert [item.id for item in found.objects] == ["o1", "o2", "o3", "o9", "o10"]
+    assert len({*found.names, "table"}) == 6
+    assert found.object("o3").centre[0] == pytest.approx(0.6)
+    assert found.object("o9").name == name
+    assert (found.object("o9").supported_by, found.object("o10").supported_by) == ("table", "o9")
 
 
 def test_what_is_at_the_hand_does_not_count(planned: tuple[Scene, Plan], make_object: Callable) -> None:
