@@ -11,7 +11,7 @@ from spatialpin_ros.execution.devices import (
 )
 from spatialpin_ros.execution.guard import Blocked, Guard, NoGuard
 from spatialpin_ros.execution.judge import Verdict, judge
-from spatialpin_ros.execution.matching import MatchOptions, match_objects, translate_task
+from spatialpin_ros.execution.matching import MatchOptions, changes_for, match_objects, translate_task
 from spatialpin_ros.execution.options import ExecutionOptions, JudgeOptions
 from spatialpin_ros.execution.runner import Feedback, run_plan
 from spatialpin_ros.execution.scaling import slowed
@@ -31,6 +31,7 @@ __all__ = [
     "StaleJointStatesError",
     "StopSignal",
     "Verdict",
+    "changes_for",
     "judge",
     "match_objects",
     "run_plan",

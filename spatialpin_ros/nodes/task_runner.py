@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from spatialpin_interfaces.msg import TaskProgress
 
 from spatialpin_ros.doubts import LEAST_CONFIDENCE, doubts_about
-from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError
+from spatialpin_ros.errors import ExecutionError, PerceptionError, SpatialPinError, UnknownNameError
 from spatialpin_ros.execution import (
     Arm,
     ExecutionOptions,
@@ -21,6 +21,7 @@ from spatialpin_ros.execution import (
     Gripper,
     Guard,
     NoGuard,
+    changes_for,
     match_objects,
     run_plan,
     slowed,
@@ -212,7 +213,13 @@ class _Attempt:
     def _look_again(self, scene: Scene, task: Task) -> tuple[Scene, Task]:
         """Take a fresh scene and find the task's objects in it."""
         fresh = self._look()
-        return fresh, translate_task(task, match_objects(scene, fresh))
+        try:
+            return fresh, translate_task(task, match_objects(scene, fresh))
+        except UnknownNameError as error:
+            name = scene.object(error.name).name
+            raise TaskRefusedError(
+                "stale_scene", f"the {name} is not on the table any more: {error}"
+            ) from error
 
     def _plan_anew(self, scene: Scene, task: Task) -> tuple[Scene, Plan]:
         """Plan in a scene, or in a fresh one where the planner does not know it, as when it started after it."""
@@ -246,8 +253,9 @@ class _Attempt:
             why = f"not without approval ({'; '.join(doubts)})" if doubts else "dry run"
             message = f"{why}: {len(plan.stages)} stages planned and shown, nothing moved"
             return Ended(Outcome(self._job.task_id, "planned", "none", "", message))
-        if self._too_old(scene):
-            return Ended(self._outdated(scene))
+        outdated = self._outdated(scene, plan.task)
+        if outdated:
+            return Ended(Outcome(self._job.task_id, "failed", "none", "stale_scene", outdated))
         arm, gripper = self._runner.devices
         with self._runner.watch(plan) as guard:
             outcome = run_plan(
@@ -263,10 +271,18 @@ class _Attempt:
             )
         return Ended(replace(outcome, task_id=self._job.task_id))
 
-    def _outdated(self, scene: Scene) -> Outcome:
-        age_s, limit_s = self._runner.age_s(scene.stamp_s), self._settings.scene_max_age_s
-        message = f"the plan's scene is {age_s:.0f} s old by now (allowed {limit_s:.0f}); look and plan again"
-        return Outcome(self._job.task_id, "failed", "none", "stale_scene", message)
+    def _outdated(self, scene: Scene, task: Task) -> str:
+        """Why a plan that was made in a scene must not be carried out any more; empty while it may."""
+        if self._too_old(scene):
+            age_s, limit_s = self._runner.age_s(scene.stamp_s), self._settings.scene_max_age_s
+            return (
+                f"the plan's scene is {age_s:.0f} s old by now (allowed {limit_s:.0f}); look and plan again"
+            )
+        newest = self._stages.newest_scene()
+        if newest.stamp_s <= scene.stamp_s:
+            return ""
+        changes = changes_for(task, scene, newest)
+        return f"since the plan's scene, {', '.join(changes)}; look and plan again" if changes else ""
 
     def _approved(self, doubts: Sequence[str]) -> bool:
         """Whether the arm may move: at once when nothing speaks against it, else when a person says so.

@@ -15,6 +15,7 @@ from spatialpin_interfaces.msg import TaskProgress
 
 from spatialpin_ros.errors import PerceptionError
 from spatialpin_ros.execution import ExecutionOptions, GripperResult, MotionResult
+from spatialpin_ros.geometry import Pose
 from spatialpin_ros.nodes.stages import TaskRefusedError
 from spatialpin_ros.nodes.task_runner import Job, Settings, TaskRunner
 from spatialpin_ros.plan import PlanFailure
@@ -70,12 +71,12 @@ class Gripper:
 class Stages:
     """The other nodes: scenes in order, a task for any words, a plan for any task."""
 
-    def __init__(self, scenes=(BEFORE, AFTER), plans=None):
-        self.scenes, self.plans = list(scenes), plans
+    def __init__(self, scenes=(BEFORE, AFTER), plans=None, newest=BEFORE):
+        self.scenes, self.plans, self.newest = list(scenes), plans, newest
         self.planned = []
 
     def newest_scene(self):
-        return BEFORE
+        return self.newest
 
     def scene_at(self, stamp_s):
         if stamp_s != BEFORE.stamp_s:
@@ -86,6 +87,7 @@ class Stages:
         scene = self.scenes.pop(0)
         if isinstance(scene, Exception):
             raise scene
+        self.newest = scene
         return scene
 
     def understand(self, request, cancel):
@@ -172,6 +174,61 @@ def test_a_given_plan_is_used_as_it_is():
 def test_a_plan_of_a_forgotten_scene_is_refused():
     ended, _ = run(Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=5.0)))
     assert (ended.outcome.status, ended.outcome.reason) == ("failed", "stale_scene")
+
+
+def elsewhere(item, x, y):
+    return replace(item, box=replace(item.box, pose=Pose((x, y, item.centre[2]))))
+
+
+def test_a_newer_scene_like_the_plans_changes_nothing():
+    jitter = replace(elsewhere(BEFORE.objects[0], 0.404, -0.102), id="n7")
+    newer = replace(BEFORE, stamp_s=110.0, objects=(jitter, BEFORE.objects[1]))
+    stages = Stages([AFTER], newest=newer)
+    ended, _ = run(Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), stages)
+    assert ended.outcome.status == "succeeded"
+    assert stages.planned == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_given_plan_is_not_carried_out_where_its_object_moved(dry_run):
+    moved = replace(
+        BEFORE, stamp_s=110.0, objects=(elsewhere(BEFORE.objects[0], 0.4, 0.05), BEFORE.objects[1])
+    )
+    job, arm = Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), Arm()
+    job.approval.give_in_advance()
+    stages = Stages([replace(moved, stamp_s=120.0), AFTER], newest=moved)
+    ended, told = run(job, stages, arm, replace(SETTINGS, dry_run=dry_run))
+    assert len(stages.planned) == 1
+    assert any("the red box o1 is 15.0 cm from where it was" in item.text for item in told), told
+    assert ended.outcome.status == ("planned" if dry_run else "succeeded")
+    assert bool(arm.durations) != dry_run
+
+
+def test_a_given_plan_is_refused_where_its_object_is_gone():
+    gone = replace(BEFORE, stamp_s=110.0, objects=BEFORE.objects[1:])
+    arm, stages = Arm(), Stages([replace(gone, stamp_s=120.0)], newest=gone)
+    ended, told = run(Job("t1", task=stack_task(), plan=stack_plan(scene_stamp_s=100.0)), stages, arm)
+    assert (ended.outcome.status, ended.outcome.reason) == ("failed", "stale_scene")
+    assert "red box o1 is not on the table any more" in ended.outcome.message
+    assert any("the red box o1 is gone" in item.text for item in told)
+    assert arm.durations == []
+
+
+def test_what_moved_while_a_person_thought_is_noticed():
+    moved = replace(
+        BEFORE, stamp_s=110.0, objects=(elsewhere(BEFORE.objects[0], 0.4, 0.05), BEFORE.objects[1])
+    )
+    job, stages = Job("t", task=stack_task()), Stages([replace(moved, stamp_s=120.0), AFTER])
+
+    def tell(told):
+        if told.state == TaskProgress.WAITING_FOR_APPROVAL:
+            stages.newest = moved if stages.newest is BEFORE else stages.newest
+            assert job.approval.give()
+
+    settings = replace(SETTINGS, dry_run=True, approval_timeout_s=30.0)
+    ended, told = run(job, stages, settings=settings, listener=tell)
+    assert [item.state for item in told].count(TaskProgress.WAITING_FOR_APPROVAL) == 2
+    assert ended.outcome.status == "succeeded"
 
 
 def test_an_old_scene_is_taken_again_and_its_ids_translated():
