@@ -53,9 +53,9 @@ PARAMETERS = (
     Parameter("capture_timeout_s", 15.0, "Most time for a scene [s].", 1.0, 600.0),
     Parameter("reasoning_timeout_s", 300.0, "Most time for a task or proposals [s].", 1.0, 3600.0),
     Parameter("planning_timeout_s", 60.0, "Most time for a plan [s].", 1.0, 600.0),
-    Parameter("scene_node", "/scene", "Full name of the scene node."),
-    Parameter("reasoner_node", "/reasoner", "Full name of the reasoner node."),
-    Parameter("planner_node", "/planner", "Full name of the planner node."),
+    Parameter("scene_node", "/scene", "Full name of the scene node.", is_name=True),
+    Parameter("reasoner_node", "/reasoner", "Full name of the reasoner node.", is_name=True),
+    Parameter("planner_node", "/planner", "Full name of the planner node.", is_name=True),
     Parameter("queue_size", 10, "Most requests waiting.", 1, 1000),
 )  # fmt: skip
 FINAL_STATES = {

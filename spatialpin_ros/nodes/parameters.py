@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    InvalidTopicNameException,
+)
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
+from rclpy.validate_topic_name import validate_topic_name
 
 from spatialpin_ros.errors import InvalidValueError
 
@@ -26,6 +32,7 @@ class Parameter:
         name, default, description: as `ros2 param describe` shows them; the default's type is the type.
         low, high: range of a number, both inclusive.
         choices: the words allowed.
+        is_name: it names a topic or a node.
         read_only: it is read once, at the start.
     """
 
@@ -35,7 +42,21 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: Sequence[str] = ()
+    is_name: bool = False
     read_only: bool = True
+
+    def complaint(self, value: Any) -> str:
+        """Say what is wrong with a value of the right type; empty when nothing is. ROS itself checks ranges."""
+        if self.choices and value not in self.choices:
+            return f"{self.name} is '{value}'; expected one of {list(self.choices)}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{self.name} must be a finite number, got {value}"
+        try:
+            if self.is_name:
+                validate_topic_name(value)
+        except InvalidTopicNameException as error:
+            return f"{self.name} is '{value}', which names no topic or node: {str(error).splitlines()[0]}"
+        return ""
 
     def descriptor(self) -> ParameterDescriptor:
         constraint = f"one of {list(self.choices)}" if self.choices else ""
@@ -60,8 +81,8 @@ def declare(node: Node, table: Sequence[Parameter]) -> dict[str, Any]:
     """Declare a node's parameters and return their values.
 
     Raises:
-        InvalidValueError: on an override that is not in the table, of the wrong type, out of range, or none of the
-            choices.
+        InvalidValueError: on an override that is not in the table, of the wrong type, out of range, none of the
+            choices, or no name where one is expected.
     """
     known = {parameter.name for parameter in table}
     given: dict[str, Any] = getattr(node, "_parameter_overrides", {})
@@ -69,19 +90,14 @@ def declare(node: Node, table: Sequence[Parameter]) -> dict[str, Any]:
     if unknown:
         raise InvalidValueError(f"{node.get_name()}: unknown parameters {unknown}; known are {sorted(known)}")
     values = {parameter.name: _declared(node, parameter) for parameter in table}
-    choices = {parameter.name: tuple(parameter.choices) for parameter in table if parameter.choices}
-    for name, allowed in choices.items():
-        if values[name] not in allowed:
-            raise InvalidValueError(
-                f"{node.get_name()}: {name} is '{values[name]}'; expected one of {list(allowed)}"
-            )
+    complaints = [parameter.complaint(values[parameter.name]) for parameter in table]
+    if any(complaints):
+        raise InvalidValueError(f"{node.get_name()}: {'; '.join(filter(None, complaints))}")
+    by_name = {parameter.name: parameter for parameter in table}
 
     def check(changes: list[RosParameter[Any]]) -> SetParametersResult:
-        for change in changes:
-            if change.name in choices and change.value not in choices[change.name]:
-                reason = f"{change.name} must be one of {list(choices[change.name])}"
-                return SetParametersResult(successful=False, reason=reason)
-        return SetParametersResult(successful=True)
+        wrong = [by_name[change.name].complaint(change.value) for change in changes if change.name in by_name]
+        return SetParametersResult(successful=not any(wrong), reason="; ".join(filter(None, wrong)))
 
     node.add_on_set_parameters_callback(check)
     return values

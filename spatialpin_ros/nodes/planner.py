@@ -42,6 +42,7 @@ from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import PlanConflict, PlanningPool, PlanOptions
 from spatialpin_ros.planning.changes import changed_scene, hand_at
+from spatialpin_ros.planning.ompl_planners import OMPL_PLANNERS
 from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
@@ -49,15 +50,14 @@ REMEMBERED_PLANS = 8
 DESCRIPTION_SOURCES = ("auto", "topic", "config")
 PARAMETERS = (
     ROBOT,
-    Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
+    Parameter("scene_topic", "/scene/scene", "Where the scenes come from.", is_name=True),
     Parameter("urdf_source", "auto", "auto: robot_description, else the robot's YAML.", choices=DESCRIPTION_SOURCES),
-    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
+    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string.", is_name=True),
     Parameter("robot_description_wait_s", 4.0, "How long auto waits for it before it takes the YAML's.", 0.0, 60.0),
     Parameter("joint_states_timeout_s", 2.0, "Joint states older than this are not planned from [s].", 0.1, 60.0),
     Parameter("scene_max_age_s", 120.0, "Scenes older than this are not planned in; 0: no limit [s].", 0.0, 1e6,
               read_only=False),
-    Parameter("planner", "rrt_star", "Path planner: rrt_star, rrt_connect, informed_rrt_star, bit_star, prm_star.",
-              read_only=False),
+    Parameter("planner", "rrt_star", "Path planner.", choices=tuple(OMPL_PLANNERS), read_only=False),
     Parameter("time_limit_s", 10.0, "Most time for one plan [s].", 0.1, 300.0, read_only=False),
     Parameter("speed", 1.0, "Fraction of the joint velocity limits in free motions.", 0.01, 1.0, read_only=False),
     Parameter("linear_speed", 0.5, "The same in straight motions.", 0.01, 1.0, read_only=False),

@@ -49,9 +49,12 @@ PARAMETERS = (
         "record_folder", "", "Where a language model's prompts, images and replies are kept; empty: nowhere."
     ),
     Parameter(
-        "color_topic", "/scene/color", "Image that the newest scene was made from, for a model that looks."
+        "color_topic",
+        "/scene/color",
+        "Image that the newest scene was made from, for a model that looks.",
+        is_name=True,
     ),
-    Parameter("scene_topic", "/scene/scene", "Where the scenes come from."),
+    Parameter("scene_topic", "/scene/scene", "Where the scenes come from.", is_name=True),
     Parameter(
         "max_tasks", 12, "Most tasks proposed when a request names no number.", 1, 100, read_only=False
     ),

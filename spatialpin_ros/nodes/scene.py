@@ -73,7 +73,7 @@ PARAMETERS = (
         choices=SOURCES,
     ),
     Parameter("reject_robot", True, "Leave the robot out of scenes by its model and joint states."),
-    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string."),
+    Parameter("robot_description_topic", "/robot_description", "URDF as a latched string.", is_name=True),
     Parameter(
         "views", 1, "Scenes are fused from so many newest frames, while nothing on the table moves.", 1, 6
     ),
