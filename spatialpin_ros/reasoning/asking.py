@@ -111,9 +111,16 @@ def check_length(text: str, what: str) -> None:
         )
 
 
+def without_words(text: str, what: str) -> str:
+    """How to tell that there is nothing to be understood in a text."""
+    return f"'{quoted(text)}' has no words" if text.strip() else f"the {what} is empty"
+
+
 def quoted(text: str, most: int = 80) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
+    """The beginning of a text, on one line and without what a terminal would not print."""
+    line = "".join(
+        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split())
+    )
     return line if len(line) <= most else f"{line[:most]}..."
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spatialpin_ros.errors import NotUnderstoodError, ReasoningError, UnknownNameError
+from spatialpin_ros.errors import InfeasibleTaskError, NotUnderstoodError, ReasoningError, UnknownNameError
 from spatialpin_ros.reasoning import words
 from spatialpin_ros.reasoning.referring import Objects, Resolver
 from spatialpin_ros.reasoning.requests import SUPPORTED
@@ -43,6 +43,7 @@ def ground(tokens: Sequence[str], resolver: Resolver) -> tuple[Objects, Destinat
     Raises:
         UnknownNameError, AmbiguousNameError: of the reading that got farthest.
         NotUnderstoodError: no preposition that says where.
+        InfeasibleTaskError: something is to go to where it is itself.
     """
     errors: list[tuple[float, ReasoningError]] = []
     readings: dict[int, tuple[Objects, Destination]] = {}
@@ -116,6 +117,9 @@ def _destination(
         return Destination(relation, side=side, distance_m=distance)
     if relation == "below":
         raise NotUnderstoodError(f"I cannot put things under others; I can {SUPPORTED}")
+    if found := words.SELF & set(rest):
+        named = " and the ".join(item.name for item in resolver.scene.objects if item.id in resolver.moved)
+        raise InfeasibleTaskError(f"the {named} cannot be put relative to {min(found)}", "same_object")
     if relation == "toward":
         return _toward(rest, distance, resolver)
     if relation == "between":

@@ -17,7 +17,14 @@ from spatialpin_ros.reasoning import (
     table_questions,
     words,
 )
-from spatialpin_ros.reasoning.asking import check_length, in_unit, quoted, split_frame, split_unit
+from spatialpin_ros.reasoning.asking import (
+    check_length,
+    in_unit,
+    quoted,
+    split_frame,
+    split_unit,
+    without_words,
+)
 from spatialpin_ros.reasoning.protocol import Answer
 from spatialpin_ros.scene import Scene
 
@@ -75,7 +82,7 @@ def _answered(scene: Scene, question: str, before: Scene | None) -> Answer:
         if found is not None and then:
             found = replace(found, text=re.sub(r"\b(is|are)\b", _past, found.text, count=1))
     if found is None:
-        said = f"'{quoted(question)}' is not understood" if tokens else "the question is empty"
+        said = f"'{quoted(question)}' is not understood" if tokens else without_words(question, "question")
         raise NotUnderstoodError(f"{said}; I answer, in English, {SUPPORTED}")
     return in_unit(found, unit, scale_m)
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from spatialpin_ros.errors import NotUnderstoodError
 from spatialpin_ros.reasoning import words
-from spatialpin_ros.reasoning.asking import check_length, quoted
+from spatialpin_ros.reasoning.asking import check_length, quoted, without_words
 
 Action = Literal["put", "tower", "clear", "pick"]
 
@@ -102,7 +102,7 @@ def read_request(request: str) -> tuple[Clause, ...]:
     tokens = [token for token in words.tokenize(text) if token not in "!?"]
     clauses = [_clause(part) for part in _parts(tokens) if _strip(part)]
     if not clauses:
-        raise NotUnderstoodError(f"the request is empty; I can {SUPPORTED}")
+        raise NotUnderstoodError(f"{without_words(request, 'request')}; I can {SUPPORTED}")
     return tuple(clauses)
 
 

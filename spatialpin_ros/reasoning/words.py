@@ -113,6 +113,7 @@ PLACES: dict[str, tuple[str, int]] = {
     "top": ("up", 1),
     "bottom": ("up", -1),
 }
+SELF = frozenset({"itself", "themselves"})
 CLOSEST = frozenset({"closest", "nearest"})
 FARTHEST = frozenset({"farthest", "furthest"})
 for _word in ("highest", "lowest"):
