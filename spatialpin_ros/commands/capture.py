@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from spatialpin_ros.arrays import UInt8Array
-from spatialpin_ros.commands.common import STDIN, connect, write_json
+from spatialpin_ros.commands.common import connect
+from spatialpin_ros.commands.live import refuse_unheard
+from spatialpin_ros.commands.outputs import STDOUT, check_file, write_bytes, write_json
 from spatialpin_ros.commands.perceive import perceive_color, perceive_depth
 from spatialpin_ros.config import CameraConfig
 from spatialpin_ros.demo.account import make_console
@@ -20,13 +22,13 @@ from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.geometry import Pose
 from spatialpin_ros.poses import pose_from
 from spatialpin_ros.scene import Scene
-from spatialpin_ros.serialization import write_atomically
 
 if TYPE_CHECKING:
     from spatialpin_ros.perception.perceive import Perceived
 
 
 def capture(
+    context: typer.Context,
     color: Annotated[Path | None, typer.Option(help="Colour image (PNG or JPEG).", dir_okay=False)] = None,
     depth: Annotated[
         Path | None,
@@ -76,10 +78,10 @@ def capture(
 ) -> None:
     """Rebuild the scene from an RGB-D image, or from a colour image alone, and write it as JSON."""
     if live:
-        if perception or model:
-            raise typer.BadParameter(
-                "--perception and --model are for files; with --live, set the scene node's parameter perception"
-            )
+        refuse_unheard(context)
+    check_file(out)
+    check_file(image)
+    if live:
         scene, picture, notes = _live(name or [])
     else:
         captured = _from_files(color, depth, intrinsics, pose, camera, name or [], perception, model or [])
@@ -89,8 +91,8 @@ def capture(
         from spatialpin_ros.perception.annotate import annotate
         from spatialpin_ros.report.images import png
 
-        write_atomically(image, png(annotate(picture, scene)))
-    if out != STDIN:
+        write_bytes(image, png(annotate(picture, scene)))
+    if out != STDOUT:
         show_scene(scene)
         for note in notes:
             make_console().print(Text(f"note: {note}", "yellow"))

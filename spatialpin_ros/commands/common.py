@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
+from spatialpin_ros.commands.live import refuse_unheard
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.documents import parse_json, read_json
 from spatialpin_ros.errors import BackendError, InvalidValueError, SpatialPinError
 from spatialpin_ros.scene import Scene
-from spatialpin_ros.serialization import load, write_atomically
+from spatialpin_ros.serialization import load
 from spatialpin_ros.task import Task
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class FriendlyGroup(TyperGroup):
             say_error(str(error))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
+            # An interrupt between the hiding of the cursor and the first line of a spinner finds nobody to show it.
+            make_console().show_cursor()
             say_error("stopped")
             raise typer.Exit(130) from error
 
@@ -68,19 +70,12 @@ def read_task(path: Path, number: int) -> Task:
     return tasks[number - 1]
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document to a file, or to standard output when the path is "-"."""
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    if path == STDIN:
-        sys.stdout.write(text)
-    else:
-        write_atomically(path, text.encode())
-
-
-def either(scene: Path | None, live: bool) -> None:
-    """Make sure that exactly one of a scene file and --live was given."""
+def either(context: typer.Context, scene: Path | None, live: bool) -> None:
+    """Make sure that exactly one of a scene file and --live was given, and with it nothing that has no effect."""
     if (scene is None) != live:
         raise typer.BadParameter("give either a scene file (made by `spatialpin capture`) or --live")
+    if live:
+        refuse_unheard(context)
 
 
 def import_ros() -> None:

@@ -16,11 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from spatialpin_ros.commands.common import import_ros
+from spatialpin_ros.commands.outputs import check_folder, keep
 from spatialpin_ros.commands.reasoner import BackendName, Reasoner, Record, Settings
 from spatialpin_ros.config import CameraConfig, RobotConfig
 from spatialpin_ros.demo.account import Account, make_console
 from spatialpin_ros.demo.flow import RunOptions, run_once
 from spatialpin_ros.demo.workcell import Workcell
+from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.report import RunRecord, write_report
 from spatialpin_ros.report.page import sentence
 
@@ -67,22 +69,28 @@ def demo(
 ) -> None:
     """Random table, look, choose, plan, pick and stack, verify; writes a folder with a page that shows it all.
 
-    Exit status 0 only when every run succeeded as judged from a fresh look at the table.
+    Exit status 0 only when every run succeeded as judged from a fresh look at the table, and was written.
     """
     account = Account(make_console())
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{stamp}-seed{seed}"
+    if domain is not None and not ros:
+        raise typer.BadParameter("--domain has no effect with --no-ros: there is no ROS graph")
+    check_folder(folder)
     setting = Setting(ros, robot, camera, Reasoner(backend, settings or (), record), gui, domain)
     runs: list[RunRecord] = []
+    written = True
     with _workcell(setting, folder, account) as (cell, logs, is_alive):
         for number in range(repeat):
             place = folder if repeat == 1 else folder / f"seed{seed + number}"
-            runs.append(_one(cell, RunOptions(seed + number, objects, request), place, logs, account))
+            run = _one(cell, RunOptions(seed + number, objects, request), logs, account)
+            runs.append(run)
+            written &= _write(run, place, account)
             if not is_alive():
                 break
     if repeat > 1:
         _summarise(runs, repeat, account)
-    if len(runs) < repeat or not all(run.succeeded for run in runs):
+    if len(runs) < repeat or not written or not all(run.succeeded for run in runs):
         raise typer.Exit(1)
 
 
@@ -136,16 +144,22 @@ def _local_cell(setting: Setting, account: Account) -> Iterator[Place]:
         cell.close()
 
 
-def _one(
-    cell: Workcell, options: RunOptions, folder: Path, logs: Mapping[str, Path], account: Account
-) -> RunRecord:
+def _one(cell: Workcell, options: RunOptions, logs: Mapping[str, Path], account: Account) -> RunRecord:
     run = dataclasses.replace(run_once(cell, options, account), logs=logs)
     account.verdict(run.succeeded, run.verdict, sentence(run.explanation))
     if run.detail:
         account.console.print(Text(run.detail, "dim"), soft_wrap=True)
-    with account.step("report") as step:
-        step.note = str(write_report(folder, run))
     return run
+
+
+def _write(run: RunRecord, folder: Path, account: Account) -> bool:
+    """Write a run's folder; False when it had to go elsewhere."""
+    with account.step("report") as step:
+        try:
+            step.note = str(keep(folder, lambda place: write_report(place, run)))
+        except InvalidValueError as error:
+            step.good, step.note = False, str(error)
+    return step.good
 
 
 def _summarise(runs: list[RunRecord], asked: int, account: Account) -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from spatialpin_ros.commands.common import FriendlyGroup
+from spatialpin_ros.commands.outputs import check_folder, keep
 from spatialpin_ros.commands.reasoner import BackendName, Reasoner, Record, Settings
 from spatialpin_ros.demo.account import make_console
 
@@ -57,6 +58,7 @@ def vqa(
     from spatialpin_ros.evaluation.vqa import BenchmarkOptions, run
     from spatialpin_ros.report.machine import describe_machine
 
+    check_folder(out)
     counts = {task: (max(1, round(a * share)), max(1, round(b * share))) for task, (a, b) in COUNTS.items()}
     chosen = [*(settings or ()), *([] if backend == "symbolic" else [f"priors={priors}"])]
     answers = Reasoner(backend, chosen, record).create()
@@ -93,4 +95,5 @@ def vqa(
     console.print(
         f"an answer took {times['median_s'] * 1e3:.2f} ms (median; p95 {times['p95_s'] * 1e3:.2f} ms)"
     )
-    console.print(f"report: {vqa_report.write(out, outcome, facts)}")
+    page = keep(out, lambda folder: vqa_report.write(folder, outcome, facts))
+    console.print(f"report: {page}", soft_wrap=True)

@@ -12,14 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from spatialpin_ros.commands.common import (
-    STDIN,
     connect,
     either,
     joint_values,
     read_scene,
     read_task,
-    write_json,
 )
+from spatialpin_ros.commands.outputs import STDOUT, check_file, write_json
 from spatialpin_ros.commands.reason import Live, Robot, SceneFile, describe_local
 from spatialpin_ros.commands.reasoner import BackendName, Photo, Reasoner, Record, Settings
 from spatialpin_ros.config import RobotConfig
@@ -27,9 +26,11 @@ from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.doubts import doubts_about
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.report.page import quantity
+from spatialpin_ros.scene import Scene
 
 
 def plan(
+    context: typer.Context,
     scene: SceneFile = None,
     live: Live = False,
     request: Annotated[
@@ -51,36 +52,53 @@ def plan(
         "plan.json"
     ),
 ) -> None:
-    """Plan a whole pick-and-place: grasp, collision-free motion, timing; without a plan, say why and exit with 1."""
-    either(scene, live)
+    """Plan a whole pick-and-place: grasp, collision-free motion, timing.
+
+    Without a plan: says why, writes that to <out>_failure.json, leaves an earlier plan alone, and exits with 1.
+    """
+    either(context, scene, live)
     if (task is None) == (not request):
         raise typer.BadParameter("give either --request or --task")
-    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
+    if task is None and number != 1:
+        raise typer.BadParameter("--number is for a file of tasks: give --task")
+    check_file(out)
+    reasoner = Reasoner(backend, settings or (), record, photo)
+    seen = None if scene is None else read_scene(scene)
     result = (
         _live(request, task, number)
-        if scene is None
-        else _local(scene, request, task, number, start, reasoner, robot)
+        if seen is None
+        else _local(seen, request, task, number, start, reasoner, robot)
     )
-    write_json(out, result.to_dict())
     if isinstance(result, PlanFailure):
         show_failure(result)
+        _write_failure(result, out)
         raise typer.Exit(1)
-    if out != STDIN:
+    write_json(out, result.to_dict())
+    if out != STDOUT:
         show_plan(result)
-        for doubt in () if scene in (None, STDIN) else doubts_about(read_scene(scene), result.task):
+        for doubt in () if seen is None else doubts_about(seen, result.task):
             make_console().print(Text(f"note: {doubt}", "yellow"))
         make_console().print(f"written to {out}", soft_wrap=True)
 
 
+def _write_failure(failure: PlanFailure, out: Path) -> None:
+    """Write it beside where the plan would have gone, where an earlier plan may be."""
+    place = out if out == STDOUT else out.with_name(f"{out.stem}_failure{out.suffix}")
+    write_json(place, failure.to_dict())
+    if out != STDOUT:
+        left = f"; {out}, an earlier plan, is as it was" if out.exists() else ""
+        make_console(stderr=True).print(f"written to {place}{left}", soft_wrap=True)
+
+
 def _local(
-    scene: Path, request: str, task: Path | None, number: int, start: str, reasoner: Reasoner, robot: str
+    scene: Scene, request: str, task: Path | None, number: int, start: str, reasoner: Reasoner, robot: str
 ) -> Plan | PlanFailure:
     from spatialpin_ros.planning import Planner
 
     config = RobotConfig.load(robot)
     positions = np.array(joint_values(start, config.home.tolist()))
-    chosen = read_task(task, number) if task is not None else describe_local(scene, request, reasoner, robot)
-    return Planner(config).plan(read_scene(scene), chosen, positions)
+    chosen = read_task(task, number) if task is not None else describe_local(scene, request, reasoner, config)
+    return Planner(config).plan(scene, chosen, positions)
 
 
 def _live(request: str, task: Path | None, number: int) -> Plan | PlanFailure:

@@ -11,11 +11,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from spatialpin_ros.commands.common import STDIN, connect, either, read_scene, write_json
+from spatialpin_ros.commands.common import STDIN, connect, either, read_scene
+from spatialpin_ros.commands.outputs import check_file, write_json
 from spatialpin_ros.commands.reasoner import BackendName, Photo, Reasoner, Record, Settings
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.demo.account import make_console
 from spatialpin_ros.demo.workcell import Answered, Proposed
+from spatialpin_ros.scene import Scene
 from spatialpin_ros.task import Task
 
 SceneFile = Annotated[
@@ -26,6 +28,7 @@ Robot = Annotated[str, typer.Option(help="config/robots/<name>.yaml or a path.")
 
 
 def propose(
+    context: typer.Context,
     scene: SceneFile = None,
     live: Live = False,
     most: Annotated[int, typer.Option("--max", "-n", min=1, help="Most tasks to propose.")] = 10,
@@ -43,8 +46,9 @@ def propose(
     ] = False,
 ) -> None:
     """Propose pick-and-stack tasks for a scene, best first."""
-    either(scene, live)
-    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
+    either(context, scene, live)
+    check_file(out)
+    reasoner = Reasoner(backend, settings or (), record, photo)
     proposed = _propose_live(most) if scene is None else local_proposals(scene, reasoner, robot, most, seed)
     if out is not None:
         tasks = [task.to_dict() for task in proposed.tasks]
@@ -87,6 +91,7 @@ def _show(proposed: Proposed, reasons: bool) -> None:
 
 
 def ask(
+    context: typer.Context,
     question: Annotated[str, typer.Argument(help='For example "how far is the red cube from the blue box?"')],
     scene: SceneFile = None,
     live: Live = False,
@@ -102,12 +107,11 @@ def ask(
     ] = None,
 ) -> None:
     """Answer a spatial question about a scene: distances, sizes, directions, angles, counts, changes."""
-    either(scene, live)
-    reasoner = Reasoner(backend, settings or (), record, photo).here(live)
-    if live and before is not None:
-        raise typer.BadParameter(
-            "--before goes with a scene file; the running graph remembers earlier scenes itself"
-        )
+    either(context, scene, live)
+    check_file(out)
+    reasoner = Reasoner(backend, settings or (), record, photo)
+    if scene == before == STDIN:
+        raise typer.BadParameter("only one of the scene and --before can come from standard input")
     answer = _ask_live(question) if scene is None else _ask_local(question, scene, reasoner, before)
     if out is not None:
         write_json(out, asdict(answer))
@@ -143,9 +147,8 @@ def _ask_live(question: str) -> Answered:
         client.close()
 
 
-def describe_local(scene: Path, request: str, reasoner: Reasoner, robot: str) -> Task:
-    """Turn free text into a task of a scene file."""
+def describe_local(scene: Scene, request: str, reasoner: Reasoner, robot: RobotConfig) -> Task:
+    """Turn free text into a task of a scene."""
     from spatialpin_ros.reasoning import Abilities
 
-    seen, abilities = read_scene(scene), Abilities.from_robot(RobotConfig.load(robot))
-    return reasoner.create().describe(seen, abilities, request, reasoner.frame(seen))
+    return reasoner.create().describe(scene, Abilities.from_robot(robot), request, reasoner.frame(scene))

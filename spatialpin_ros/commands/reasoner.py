@@ -39,14 +39,6 @@ class Reasoner:
     record: Path | None = None
     photo: Path | None = None
 
-    def here(self, live: bool) -> Reasoner:
-        """Refuse what a running graph would not hear of."""
-        if live and (self.settings or self.record or self.photo):
-            raise typer.BadParameter(
-                "--set, --record and --photo are for a scene file; with --live, set the reasoner node's parameters"
-            )
-        return self
-
     def create(self) -> Backend:
         from spatialpin_ros.reasoning import create_backend, read_settings
 

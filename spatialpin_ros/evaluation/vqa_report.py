@@ -20,6 +20,7 @@ from spatialpin_ros.evaluation.scoring import Scored, Share, Summary, summarise
 from spatialpin_ros.evaluation.views import contact_sheet
 from spatialpin_ros.evaluation.vqa import Outcome, programs
 from spatialpin_ros.report.page import TEMPLATES as REPORT_TEMPLATES
+from spatialpin_ros.serialization import write_atomically
 from spatialpin_ros.spatial_qa.question import BANDS, SMALLEST, TASK_NAMES, TASKS
 
 _DEFINITIONS = {program.name: program for program in PROGRAMS}
@@ -125,13 +126,17 @@ def document(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> Path:
-    """Write result.json, table.md, looks.jpg and index.html into a folder and return the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write result.json, table.md, looks.jpg and index.html into a folder and return the page's path.
+
+    Raises:
+        InvalidValueError: when the folder cannot be written.
+    """
     result = _finite(document(outcome, facts))
-    (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    (folder / "table.md").write_text(markdown(outcome, facts))
+    write_atomically(folder / "result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "table.md", markdown(outcome, facts).encode())
     sheet = contact_sheet([item.pair for item in outcome.pairs[:_SHOWN_PAIRS]])
-    cv2.imwrite(str(folder / "looks.jpg"), sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    _, picture = cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    write_atomically(folder / "looks.jpg", picture.tobytes())
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -152,7 +157,7 @@ def write(folder: Path, outcome: Outcome, facts: Mapping[str, Any]) -> Path:
         missed=sum(not hit(item) for item in outcome.scored),
         total=len(outcome.scored),
     )
-    (folder / "index.html").write_text(page)
+    write_atomically(folder / "index.html", page.encode())
     return folder / "index.html"
 
 

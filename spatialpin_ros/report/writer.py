@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,9 +106,8 @@ def _copy_logs(folder: Path, run: RunRecord) -> list[str]:
     for node, source in run.logs.items():
         target = folder / "logs" / f"{node}.log"
         if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
             if source.resolve() != target.resolve():
-                shutil.copyfile(source, target)
+                write_atomically(target, source.read_bytes())
             names.append(f"logs/{target.name}")
     return names
 

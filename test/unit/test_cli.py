@@ -118,7 +118,7 @@ def test_plan_says_why_there_is_none(tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
     result = runner.invoke(app, ["plan", str(far), "-t", str(task), "-o", str(out)])
     assert result.exit_code == 1
-    failure = load(PlanFailure, out)
+    failure = load(PlanFailure, tmp_path / "plan_failure.json")
     assert f"no plan ({failure.reason})" in result.stderr
 
 

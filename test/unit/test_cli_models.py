@@ -119,12 +119,6 @@ def test_a_replay_without_the_photo_is_one_line(server, scene_file, tmp_path):
     assert "Traceback" not in result.output
 
 
-def test_settings_for_a_running_graph_are_refused():
-    result = runner.invoke(app, ["ask", "how many?", "--live", "--set", "model=x"])
-    assert result.exit_code == 2
-    assert "reasoner node's parameters" in " ".join(result.output.split())
-
-
 def test_settings_are_read_from_words_and_files(tmp_path):
     path = tmp_path / "local.yaml"
     path.write_text("model: tiny\ntimeout_s: 5\n")
