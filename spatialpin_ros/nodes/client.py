@@ -40,7 +40,7 @@ from spatialpin_ros.conversions import (
 from spatialpin_ros.demo.recorder import VERIFY, Recorder
 from spatialpin_ros.demo.workcell import Answered, Progress, Proposed
 from spatialpin_ros.errors import BackendError, ExecutionError, PerceptionError, ReasoningError
-from spatialpin_ros.nodes.qos import LATCHED
+from spatialpin_ros.nodes.qos import ACTION_SERVICES, LATCHED
 from spatialpin_ros.nodes.session import GraphSession
 from spatialpin_ros.nodes.support import cancel_once_accepted
 from spatialpin_ros.outcome import Outcome
@@ -134,7 +134,7 @@ class GraphClient:
         self._heard_stamp_s = -1.0
         self._color: Image | None = None
         node = self.session.node
-        self._execute: Any = ActionClient(node, ExecuteTask, self.names.execute)
+        self._execute: Any = ActionClient(node, ExecuteTask, self.names.execute, **ACTION_SERVICES)
         node.create_subscription(SceneMsg, self.names.scene, self._on_scene, LATCHED)
         node.create_subscription(
             JointState, self.names.joint_states, self._on_joints, qos_profile_sensor_data

@@ -30,7 +30,7 @@ from spatialpin_ros.nodes.arm import RosArm, RosGripper
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.plan_guard import PlanGuards
-from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.qos import ACTION_SERVICES, LATCHED, RELIABLE, SERVICE
 from spatialpin_ros.nodes.stages import StageServices
 from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.nodes.task_runner import Ended, Job, Settings, TaskRunner, Told
@@ -87,9 +87,10 @@ class ExecutorNode(Node):
         self._progress_topic = self.create_publisher(TaskProgress, "~/progress", RELIABLE)
         self._outcome_topic = self.create_publisher(OutcomeMsg, "~/outcome", LATCHED)
         group = ReentrantCallbackGroup()
-        self.create_service(RequestTask, "~/request_task", self._request, callback_group=group)
-        self.create_service(Trigger, "~/stop", self._stop, callback_group=group)
-        self.create_service(Trigger, "~/approve", self._approve, callback_group=group)
+        serving: Any = {"qos_profile": SERVICE, "callback_group": group}
+        self.create_service(RequestTask, "~/request_task", self._request, **serving)
+        self.create_service(Trigger, "~/stop", self._stop, **serving)
+        self.create_service(Trigger, "~/approve", self._approve, **serving)
         self._server: Any = ActionServer(
             self,
             ExecuteTask,
@@ -98,6 +99,7 @@ class ExecutorNode(Node):
             goal_callback=self._accept,
             cancel_callback=self._cancel,
             callback_group=group,
+            **ACTION_SERVICES,
         )
         mode = "dry run: nothing moves before ~/approve" if values["dry_run"] else "moves on request"
         self.get_logger().info(f"ready for '{robot.name}'; {mode}")

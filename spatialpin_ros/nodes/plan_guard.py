@@ -16,6 +16,7 @@ from spatialpin_interfaces.srv import CheckPlan
 
 from spatialpin_ros.conversions import plan_to_msg, seconds
 from spatialpin_ros.execution.guard import Blocked
+from spatialpin_ros.nodes.qos import SERVICE
 from spatialpin_ros.nodes.stages import StageServices
 from spatialpin_ros.nodes.support import now_s
 from spatialpin_ros.plan import Plan
@@ -35,7 +36,9 @@ class PlanGuards:
     def __init__(self, node: Node, planner: str, stages: StageServices) -> None:
         self._node, self._stages = node, stages
         group = ReentrantCallbackGroup()
-        self._client: Any = node.create_client(CheckPlan, f"{planner}/check_plan", callback_group=group)
+        self._client: Any = node.create_client(
+            CheckPlan, f"{planner}/check_plan", qos_profile=SERVICE, callback_group=group
+        )
 
     @contextmanager
     def watch(self, plan: Plan) -> Iterator[PlanGuard]:

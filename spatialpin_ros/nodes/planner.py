@@ -37,7 +37,7 @@ from spatialpin_ros.errors import BackendError, ExecutionError, SpatialPinError
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.newest_scene import SAME_MOMENT_S, NewestScene, NoSceneError
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
-from spatialpin_ros.nodes.qos import LATCHED
+from spatialpin_ros.nodes.qos import LATCHED, SERVICE
 from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.planning import PlanConflict, PlanningPool, PlanOptions
@@ -89,9 +89,13 @@ class PlannerNode(Node):
         self._trajectory_topic = self.create_publisher(JointTrajectory, "~/trajectory", LATCHED)
         self._markers_topic = self.create_publisher(MarkerArray, "~/markers", LATCHED)
         group = ReentrantCallbackGroup()
-        self.create_service(PlanTask, "~/plan_task", self._plan_task, callback_group=group)
-        self.create_service(CheckPlan, "~/check_plan", self._check_plan, callback_group=group)
-        self.create_service(Trigger, "~/cancel", self._on_cancel, callback_group=group)
+        self.create_service(
+            PlanTask, "~/plan_task", self._plan_task, qos_profile=SERVICE, callback_group=group
+        )
+        self.create_service(
+            CheckPlan, "~/check_plan", self._check_plan, qos_profile=SERVICE, callback_group=group
+        )
+        self.create_service(Trigger, "~/cancel", self._on_cancel, qos_profile=SERVICE, callback_group=group)
         self._find_robot(values, group)
 
     def _find_robot(self, values: dict[str, Any], group: ReentrantCallbackGroup) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 
@@ -19,6 +21,18 @@ LATCHED = QoSProfile(
 
 RELIABLE = QoSProfile(depth=20, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 """What is published and must arrive: progress, outcomes, joint states."""
+
+SERVICE = QoSProfile(depth=1000, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""Services and their clients. Of requests that come faster than they are taken, a server keeps as many as its history
+is deep, and those beyond are never answered; with ROS's default of 10 a burst of 40 got 10 answers. Memory is taken
+only for what is there."""
+
+ACTION_SERVICES: dict[str, Any] = {
+    "goal_service_qos_profile": SERVICE,
+    "result_service_qos_profile": SERVICE,
+    "cancel_service_qos_profile": SERVICE,
+}
+"""The same for the services that an action is made of: keyword arguments of its server or client."""
 
 LARGE = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 """Camera images where the publisher is reliable; see `matching`."""

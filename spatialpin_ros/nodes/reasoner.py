@@ -27,6 +27,7 @@ from spatialpin_ros.errors import (
 from spatialpin_ros.nodes.newest_scene import NewestScene, NoSceneError
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.photos import Photos
+from spatialpin_ros.nodes.qos import SERVICE
 from spatialpin_ros.nodes.support import Worker, run
 from spatialpin_ros.reasoning import (
     Abilities,
@@ -84,7 +85,7 @@ class ReasonerNode(Node):
     def _serve(
         self, kind: Any, name: str, callback: Callable[..., Any], group: ReentrantCallbackGroup
     ) -> None:
-        self.create_service(kind, name, callback, callback_group=group)
+        self.create_service(kind, name, callback, qos_profile=SERVICE, callback_group=group)
 
     async def _with_scene(self, job: Callable[[Scene, CameraFrame | None], Result]) -> Result:
         def run_job() -> Result:

@@ -30,7 +30,7 @@ from spatialpin_ros.nodes.camera_pose import SOURCES, CameraPose
 from spatialpin_ros.nodes.frames import FrameSource, RawFrame
 from spatialpin_ros.nodes.parameters import CAMERA, ROBOT, Parameter, declare
 from spatialpin_ros.nodes.perceiver import Followed, Perceiver
-from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.qos import LATCHED, RELIABLE, SERVICE
 from spatialpin_ros.nodes.robot_body import RobotBodySource
 from spatialpin_ros.nodes.support import Worker, run
 from spatialpin_ros.perception.annotate import annotate
@@ -120,7 +120,13 @@ class SceneNode(Node):
             always=self._period_s > 0.0,
             color_alone_after_s=values["depth_wait_s"] if self._perceiver.without_depth else None,
         )
-        self.create_service(CaptureScene, "~/capture", self._capture, callback_group=ReentrantCallbackGroup())
+        self.create_service(
+            CaptureScene,
+            "~/capture",
+            self._capture,
+            qos_profile=SERVICE,
+            callback_group=ReentrantCallbackGroup(),
+        )
         self.get_logger().info(f"ready: camera '{self._camera.name}' on {self._camera.topics['color']}")
 
     def _find_robot(self, values: dict[str, Any]) -> RobotBodySource | None:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from spatialpin_ros.errors import BackendError
+from spatialpin_ros.nodes.qos import SERVICE
 
 SLICE_S = 0.1
 SERVICE_LIMIT_S = 10.0
@@ -72,7 +73,7 @@ class GraphSession:
 
     def _client(self, service: str, kind: Any) -> Any:
         if service not in self._clients:
-            self._clients[service] = self.node.create_client(kind, service)
+            self._clients[service] = self.node.create_client(kind, service, qos_profile=SERVICE)
         return self._clients[service]
 
     def call(self, service: str, kind: Any, request: Any, limit_s: float) -> Any:

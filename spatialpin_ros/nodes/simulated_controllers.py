@@ -20,7 +20,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from spatialpin_ros.config import RobotConfig
 from spatialpin_ros.conversions import duration_to_msg, floats, header, seconds
 from spatialpin_ros.nodes.physics import PhysicsThread
-from spatialpin_ros.nodes.qos import RELIABLE
+from spatialpin_ros.nodes.qos import ACTION_SERVICES, RELIABLE
 from spatialpin_ros.nodes.support import wake
 from spatialpin_ros.simulation import Acceptance, ArmGoal, ArmStatus, GoalState, GripperStatus, Workcell
 
@@ -56,6 +56,7 @@ class _ControllerServer(ABC):
             goal_callback=self._accept,  # type: ignore[arg-type]  # rclpy awaits it
             cancel_callback=self._cancel,
             callback_group=ReentrantCallbackGroup(),
+            **ACTION_SERVICES,
         )
 
     @abstractmethod

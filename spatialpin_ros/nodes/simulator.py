@@ -30,7 +30,7 @@ from spatialpin_ros.conversions import (
 from spatialpin_ros.errors import SpatialPinError
 from spatialpin_ros.nodes.parameters import CAMERA, ROBOT, Parameter, declare
 from spatialpin_ros.nodes.physics import PhysicsThread
-from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.qos import LATCHED, RELIABLE, SERVICE
 from spatialpin_ros.nodes.simulated_controllers import ArmServer, GripperServer
 from spatialpin_ros.nodes.support import run
 from spatialpin_ros.simulation import ObjectSpec, RecordingCamera, Workcell, World, robot_description
@@ -80,9 +80,11 @@ class SimulatorNode(Node):
         self._arm = ArmServer(self, self._physics, self._robot)
         self._gripper = GripperServer(self, self._physics, self._robot)
         group = ReentrantCallbackGroup()
-        self.create_service(Trigger, "~/reset", self._reset, callback_group=group)
-        self.create_service(RandomizeScene, "~/randomize", self._randomize, callback_group=group)
-        self.create_service(Trigger, "~/truth", self._truth, callback_group=group)
+        self.create_service(Trigger, "~/reset", self._reset, qos_profile=SERVICE, callback_group=group)
+        self.create_service(
+            RandomizeScene, "~/randomize", self._randomize, qos_profile=SERVICE, callback_group=group
+        )
+        self.create_service(Trigger, "~/truth", self._truth, qos_profile=SERVICE, callback_group=group)
         self._describe()
         self._physics.start()
 

@@ -21,6 +21,7 @@ from spatialpin_ros.conversions import (
 from spatialpin_ros.errors import ExecutionError, PerceptionError, ReasoningError
 from spatialpin_ros.execution import StopSignal
 from spatialpin_ros.nodes.newest_scene import SAME_MOMENT_S, NewestScene, NoSceneError
+from spatialpin_ros.nodes.qos import SERVICE
 from spatialpin_ros.nodes.support import ServiceCaller
 from spatialpin_ros.plan import Plan, PlanFailure
 from spatialpin_ros.scene import Scene
@@ -52,7 +53,7 @@ class StageServices:
         self._propose = ServiceCaller(node, ProposeTasks, f"{reasoner}/propose_tasks")
         self._describe = ServiceCaller(node, DescribeTask, f"{reasoner}/describe_task")
         self._plan = ServiceCaller(node, PlanTask, f"{planner}/plan_task")
-        self._cancel_plan: Any = node.create_client(Trigger, f"{planner}/cancel")
+        self._cancel_plan: Any = node.create_client(Trigger, f"{planner}/cancel", qos_profile=SERVICE)
         self._capture_s: float = values["capture_timeout_s"]
         self._reason_s: float = values["reasoning_timeout_s"]
         self._plan_s: float = values["planning_timeout_s"]

@@ -22,6 +22,7 @@ from rclpy.task import Future
 
 from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.execution import StopSignal
+from spatialpin_ros.nodes.qos import SERVICE
 
 Result = TypeVar("Result")
 POLL_S = 0.02
@@ -162,7 +163,9 @@ class ServiceCaller:
 
     def __init__(self, node: Node, kind: Any, name: str) -> None:
         self.name = name
-        self._client: Any = node.create_client(kind, name, callback_group=ReentrantCallbackGroup())
+        self._client: Any = node.create_client(
+            kind, name, qos_profile=SERVICE, callback_group=ReentrantCallbackGroup()
+        )
 
     def __call__(self, request: Any, timeout_s: float, cancel: StopSignal | None = None) -> Any:
         """Call and return the response; raises ExecutionError when there is no answer in time."""

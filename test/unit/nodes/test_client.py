@@ -60,7 +60,7 @@ class Handle:
 class Server:
     """Tells one state after it accepted, then nothing."""
 
-    def __init__(self, *_):
+    def __init__(self, *_, **__):
         self.handle, self.sent, self.states = Handle(), Future(), []
         self.alive, self.answers = True, True
 
