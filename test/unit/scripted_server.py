@@ -5,24 +5,55 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+@dataclass
+class Dripping:
+    """A reply that never ends: what begins it, and what follows every `gap_s`."""
+
+    begin: bytes
+    drop: bytes
+    gap_s: float
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def onto(self, handler):
+        handler.close_connection = True
+        try:
+            handler.wfile.write(self.begin)
+            while True:
+                handler.wfile.write(self.drop)
+                handler.wfile.flush()
+                self.ended.wait(self.gap_s)
+        except OSError:
+            self.ended.set()
+
+
 class ScriptedServer:
-    """Gives the scripted replies in order; each is (status, body, headers), a chat reply, or None to hang up."""
+    """Gives the scripted replies in order.
+
+    Each is (status, body, headers), a chat reply, None to hang up, or a `Dripping` that ends when the client hangs up.
+    """
 
     def __init__(self):
-        self.script, self.requests, self.headers = [], [], []
+        self.script, self.requests, self.headers, self.addresses = [], [], [], []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_POST(self):
                 length = int(self.headers["Content-Length"])
                 owner.requests.append(json.loads(self.rfile.read(length)))
                 owner.headers.append(dict(self.headers))
+                owner.addresses.append(self.client_address)
                 reply = owner.script.pop(0)
                 if reply is None:
                     self.close_connection = True
+                    return
+                if isinstance(reply, Dripping):
+                    reply.onto(self)
                     return
                 status, body, headers = reply
                 self.send_response(status)

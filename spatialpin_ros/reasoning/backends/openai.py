@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import httpx
 
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.reasoning.backends.assembly import assemble
+from spatialpin_ros.reasoning.backends.http import BoundedClient
 from spatialpin_ros.reasoning.backends.prompted import PromptedBackend
 from spatialpin_ros.reasoning.model_errors import ModelError, ReplyFormatError
 from spatialpin_ros.reasoning.protocol import Message, Reply, Schema, Usage
@@ -42,7 +44,7 @@ class Endpoint:
             enforces JSON) or "prompt"; a server that refuses one is asked with the next weaker one from then on, and
             one that takes a schema but does not keep to it is also shown the schema in the prompt.
         image_url_as_object: image_url as {"url": ...}, or as a bare string.
-        timeout_s: of one request.
+        timeout_s: of one request as a whole, from the connection to the last byte of the reply.
         retries: attempts after the first one, on connection errors, rate limits and server errors.
         backoff_s: wait before the first retry; doubles each time.
         temperature, max_tokens: sampling of the reply.
@@ -79,7 +81,12 @@ class Endpoint:
             raise InvalidValueError(
                 f"openai back end: structured_output '{self.structured_output}' is none of {known}"
             )
-        if self.timeout_s <= 0.0 or self.retries < 0 or self.backoff_s < 0.0 or self.max_tokens < 1:
+        if (
+            not 0.0 < self.timeout_s < math.inf
+            or self.retries < 0
+            or self.backoff_s < 0.0
+            or self.max_tokens < 1
+        ):
             raise InvalidValueError(
                 "openai back end: timeout_s and max_tokens must be positive, retries and backoff_s >= 0"
             )
@@ -99,7 +106,7 @@ class OpenAIModel:
         if not self._key and endpoint.base_url.rstrip("/") == _HOSTED:
             raise ModelError(f"no API key: set the environment variable {endpoint.api_key_env}", "no_key")
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        self._client = httpx.Client(headers=headers, timeout=endpoint.timeout_s)
+        self._client = BoundedClient(headers, endpoint.timeout_s)
 
     def close(self) -> None:
         self._client.close()
@@ -165,7 +172,7 @@ class OpenAIModel:
             failure: ModelError
             wait_s = self.endpoint.backoff_s * 2.0**attempt
             try:
-                response = self._client.post(url, json=body)
+                response = self._client.post(url, body)
             except httpx.TimeoutException:
                 failure = ModelError(f"{url} did not answer within {self.endpoint.timeout_s:g} s", "timeout")
             except httpx.HTTPError as error:

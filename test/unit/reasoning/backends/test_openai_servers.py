@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import time
 
 import pytest
 from scenes import five_blocks
-from scripted_server import ScriptedServer
+from scripted_server import Dripping, ScriptedServer
 
 from spatialpin_ros.errors import InvalidValueError
 from spatialpin_ros.reasoning import Message, create_backend, schemas
@@ -192,3 +194,60 @@ def test_an_address_with_a_key_in_it_is_refused():
     with pytest.raises(InvalidValueError, match="api_key_env") as caught:
         Endpoint(model="x", base_url=f"http://me:{KEY}@localhost:1/v1")
     assert KEY not in str(caught.value)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (HEAD, b"X-Still: here\r\n"),
+        (b"HTTP/1.1 200", b" "),
+    ],
+    ids=["body", "chunks", "headers", "status line"],
+)
+def test_a_server_that_drips_is_given_up_in_time(server, connect, waits, begin, drop):
+    drips = [Dripping(begin, drop, 0.05) for _ in range(2)]
+    server.script += drips
+    started = time.monotonic()
+    with pytest.raises(ModelError, match=r"did not answer within 0\.4 s") as caught:
+        connect(timeout_s=0.4, retries=1).complete(ASKED, [], SCHEMA)
+    assert caught.value.kind == "timeout"
+    assert 0.8 <= time.monotonic() - started < 2.0
+    assert len(server.requests) == 2
+    assert all(drip.ended.wait(5.0) for drip in drips), "the connection was kept"
+
+
+def test_after_a_timeout_the_next_attempt_is_answered(server, connect, waits):
+    server.script.append(Dripping(HEAD + b"Content-Length: 9999\r\n\r\n", b" ", 0.05))
+    server.says(ANSWER)
+    assert connect(timeout_s=0.5, retries=1).complete(ASKED, [], SCHEMA).object["value"] == 0.09
+
+
+def test_requests_share_a_connection(server, connect):
+    model = connect()
+    for _ in range(3):
+        server.says(ANSWER)
+        model.complete(ASKED, [], SCHEMA)
+    assert len(set(server.addresses)) == 1
+
+
+def test_a_model_can_be_asked_where_an_event_loop_runs(server, connect):
+    server.says(ANSWER)
+
+    async def notebook():
+        return connect().complete(ASKED, [], SCHEMA)
+
+    assert asyncio.run(notebook()).object["value"] == 0.09
+
+
+def test_closing_twice_or_unused_is_nothing(server, connect):
+    connect().close()
+    used = connect()
+    server.says(ANSWER)
+    used.complete(ASKED, [], SCHEMA)
+    used.close()
+    used.close()
