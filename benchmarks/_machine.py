@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from spatialpin_ros.commands.outputs import write_bytes
 from spatialpin_ros.report.machine import describe_machine
 
 
@@ -57,6 +58,5 @@ def write_result(path: Path | None, name: str, result: dict[str, Any]) -> None:
         return
     date = datetime.now().astimezone().isoformat(timespec="seconds")
     document = {"benchmark": name, "date": date, "machine": describe_machine(), **result}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
     print(f"written to {path}")

@@ -16,6 +16,7 @@ from _perception_scores import HIDDEN_VISIBILITY, MATCH_IOU, MATCH_M, SCORED_VIS
 from _perception_tally import NOISE_WORDS, NOISY_FACTOR, Case, Columns, Row, by_shape, shortfalls
 
 from spatialpin_ros.camera import CameraFrame
+from spatialpin_ros.commands.outputs import write_bytes
 from spatialpin_ros.geometry import OrientedBox
 from spatialpin_ros.simulation import PALETTE
 
@@ -69,10 +70,12 @@ def write_page(path: Path, title: str, columns: Columns, table: Sequence[Row], w
         _key(),
         f'<div class="cases">{"".join(_figure(case) for case in worst_cases(columns, worst))}</div>',
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    write_bytes(
+        path,
+        (
+            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+            f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        ).encode(),
     )
     return path
 

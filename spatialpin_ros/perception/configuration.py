@@ -12,6 +12,7 @@ from spatialpin_ros.config import resolve_uri, share_directory
 from spatialpin_ros.documents import read_document
 from spatialpin_ros.errors import InvalidValueError, UnknownNameError
 from spatialpin_ros.perception.fusion import FusionOptions
+from spatialpin_ros.perception.learned.loading import ModelSettings
 from spatialpin_ros.perception.learned.modules import ROLES, Modules, maker_of
 from spatialpin_ros.perception.options import PerceptionOptions
 from spatialpin_ros.perception.rgb.options import RgbOptions
@@ -108,6 +109,8 @@ def _parse(document: Any, path: Path) -> PerceptionConfig:
         raise InvalidValueError(f"unknown keys {unknown}; known are {sorted(known)}")
     given = {key: value for key, value in document.items() if value is not None}
     defaults = {key: given[key] for key in _NETWORK_DEFAULTS if key in given}
+    # Their types are told here, not only when a model is loaded.
+    build(ModelSettings, {"model": "any", **defaults})
     names = given.get("names", ())
     values: dict[str, Any] = {
         key: number(key, given[key]) for key in ("least_noun_score", "max_image_pixels") if key in given

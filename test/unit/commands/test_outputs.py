@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,20 @@ from scenes import five_blocks
 from typer.testing import CliRunner
 
 from spatialpin_ros.cli import app
+from spatialpin_ros.commands import demo
 from spatialpin_ros.commands.outputs import check_file, check_folder, keep, write_json
 from spatialpin_ros.errors import InvalidValueError
+from spatialpin_ros.outcome import Outcome
+from spatialpin_ros.report import RunRecord
 from spatialpin_ros.serialization import save, write_atomically
 
 runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept elsewhere goes where tests' files go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("elsewhere")))
 
 
 @pytest.fixture
@@ -115,3 +127,24 @@ def test_answers_of_a_benchmark_survive_a_disk_that_is_full_at_the_end(
     assert json.loads((kept / "result.json").read_text())["questions"]
     assert {path.name for path in kept.iterdir()} == {"result.json", "table.md", "looks.jpg", "index.html"}
     assert "% of answers" in result.stdout
+
+
+def test_a_run_whose_folder_cannot_be_written_is_kept_and_no_success(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = RunRecord(
+        "Nothing", "2026-01-01T00:00:00", outcome=Outcome("task", "succeeded", "stacked", "", "It stands.")
+    )
+
+    @contextmanager
+    def cell(*_: object) -> Iterator[object]:
+        yield None, {}, lambda: True
+
+    monkeypatch.setattr(demo, "check_folder", lambda _: None)
+    monkeypatch.setattr(demo, "_workcell", cell)
+    monkeypatch.setattr(demo, "run_once", lambda *_: done)
+    result = runner.invoke(app, ["demo", "--no-ros", "--repeat", "2", "-o", str(nowhere)])
+    assert result.exit_code == 1
+    said = "".join(result.stdout.split())
+    assert said.count("itwaswrittento") == 2
+    assert "2of2" in said
