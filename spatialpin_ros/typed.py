@@ -166,7 +166,7 @@ class _Reading:
 
     def _entries(self, hint: Any, value: Any, key: str) -> Any:
         if not isinstance(value, (list, tuple, np.ndarray)):
-            meant = f"; write [{value}]" if isinstance(value, (str, int, float)) else ""
+            meant = f"; write [{value}]" if isinstance(value, str) and hint is str else ""
             return self._fault(key, f"expected a list, got {_shown(value)}{meant}")
         before = len(self.faults)
         entries = [self.value(hint, entry, f"{key}[{i}]") for i, entry in enumerate(value)]
