@@ -41,6 +41,7 @@ from spatialpin_ros.demo.recorder import VERIFY, Recorder
 from spatialpin_ros.demo.workcell import Answered, Progress, Proposed
 from spatialpin_ros.errors import BackendError, ExecutionError, PerceptionError, ReasoningError
 from spatialpin_ros.nodes.qos import ACTION_SERVICES, LATCHED
+from spatialpin_ros.nodes.servers import Server, ServerLostError
 from spatialpin_ros.nodes.session import GraphSession
 from spatialpin_ros.nodes.support import cancel_once_accepted
 from spatialpin_ros.outcome import Outcome
@@ -289,16 +290,19 @@ class GraphClient:
             patience.hear(message.feedback.state)
             self._on_feedback(message, on_progress)
 
+        server = self.session.server(f"{self.names.execute}/_action/send_goal", self._execute.server_is_ready)
         with self._recorded(plan):
             sent = self._execute.send_goal_async(goal, feedback_callback=on_feedback)
             try:
-                handle = self.session.result(sent, self.limits.accept_s, f"action {self.names.execute}")
+                handle = self.session.result(
+                    sent, self.limits.accept_s, f"action {self.names.execute}", server.check
+                )
             except BaseException:
                 cancel_once_accepted(sent)
                 raise
             if not handle.accepted:
                 raise ExecutionError("the executor rejected the task; is it busy with another one?")
-            return self._await_outcome(handle, cancel, patience)
+            return self._await_outcome(handle, cancel, patience, server)
 
     @contextmanager
     def _recorded(self, plan: Plan) -> Iterator[None]:
@@ -321,14 +325,18 @@ class GraphClient:
         self.recorder.stage(now_s, stage, told.text)
         on_progress(Progress(stage, float(told.progress), told.text, now_s))
 
-    def _await_outcome(self, handle: Any, cancel: threading.Event, patience: _Patience) -> Outcome:
+    def _await_outcome(
+        self, handle: Any, cancel: threading.Event, patience: _Patience, server: Server
+    ) -> Outcome:
         done = threading.Event()
         future: Any = handle.get_result_async()
         future.add_done_callback(lambda _: done.set())
         try:
             while not (done.wait(0.1) or cancel.is_set()):
                 self.session.health()
-                self._check_alive(patience)
+                self._check_alive(patience, server)
+        except ServerLostError as error:
+            raise ExecutionError(f"{error}; stop the arm by hand if it moves") from error
         except BaseException:
             handle.cancel_goal_async()
             done.wait(CANCEL_LIMIT_S)
@@ -339,14 +347,13 @@ class GraphClient:
                 raise ExecutionError("the executor did not end the task; stop the arm by hand if it moves")
         return self._outcome(future.result().result)
 
-    def _check_alive(self, patience: _Patience) -> None:
+    def _check_alive(self, patience: _Patience, server: Server) -> None:
+        server.check()
         if patience.over:
             raise ExecutionError(
                 f"the executor told nothing for {self.limits.execute_s:.0f} s; the task was cancelled, "
                 "stop the arm by hand if it moves"
             )
-        if patience.asking and not self._execute.server_is_ready():
-            raise ExecutionError("the executor is gone while the plan waited for approval; start it again")
 
     def _outcome(self, result: Any) -> Outcome:
         if not result.outcome.task_id:

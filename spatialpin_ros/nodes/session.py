@@ -16,6 +16,7 @@ from rclpy.parameter import Parameter
 
 from spatialpin_ros.errors import BackendError
 from spatialpin_ros.nodes.qos import SERVICE
+from spatialpin_ros.nodes.servers import Acquaintances, Server
 
 SLICE_S = 0.1
 SERVICE_LIMIT_S = 10.0
@@ -49,6 +50,7 @@ class GraphSession:
             "spatialpin_client", context=self._context, parameter_overrides=overrides
         )
         self._clients: dict[str, Any] = {}
+        self._servers = Acquaintances(self.node)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name="spatialpin_client", daemon=True)
@@ -86,26 +88,48 @@ class GraphSession:
             limit_s: most wall time to wait for the reply.
 
         Raises:
-            BackendError: when it is not there or does not answer in time.
+            BackendError: when it is not there or does not answer in time; a ServerLostError once it cannot any more.
         """
         client = self._client(service, kind)
+        server, future = self.server(service, client.service_is_ready), client.call_async(request)
+        try:
+            return self.result(future, limit_s, f"service {service}", server.check)
+        except BackendError:
+            client.remove_pending_request(future)
+            raise
+
+    def server(self, service: str, is_ready: Callable[[], bool]) -> Server:
+        """Who serves a service, or one of an action's, once it is there and knows this process's clients.
+
+        Args:
+            is_ready: tells whether there is a server.
+
+        Raises:
+            BackendError: when there is none.
+        """
         self.wait_until(
-            client.service_is_ready,
+            is_ready,
             SERVICE_LIMIT_S,
             f"service {service} is not there (ROS domain {self.domain_id}); start the nodes, for example with "
             "`ros2 launch spatialpin_ros simulation.launch.py`",
         )
-        return self.result(client.call_async(request), limit_s, f"service {service}")
+        return self._servers.server(service, is_ready)
 
-    def result(self, future: Any, limit_s: float, what: str) -> Any:
-        """Wait for a future that the spinning thread completes; raises BackendError when it is late."""
+    def result(self, future: Any, limit_s: float, what: str, check: Callable[[], None] = _healthy) -> Any:
+        """Wait for a future that the spinning thread completes; raises BackendError when it is late.
+
+        Args:
+            check: called again and again; raises when waiting is in vain.
+        """
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        self.wait_for(done, limit_s, f"{what} did not answer within {limit_s:.0f} s")
+        self.wait_for(done, limit_s, f"{what} did not answer within {limit_s:.0f} s", check)
         return future.result()
 
-    def wait_for(self, event: threading.Event, limit_s: float, complaint: str) -> None:
-        """Wait for an event, checking the health of the graph.
+    def wait_for(
+        self, event: threading.Event, limit_s: float, complaint: str, check: Callable[[], None] = _healthy
+    ) -> None:
+        """Wait for an event, checking the health of the graph, and what else is to be checked.
 
         Raises:
             BackendError: with `complaint` when the time is over.
@@ -113,6 +137,7 @@ class GraphSession:
         deadline = time.monotonic() + limit_s
         while not event.wait(SLICE_S):
             self.health()
+            check()
             if time.monotonic() > deadline:
                 raise BackendError(complaint)
 

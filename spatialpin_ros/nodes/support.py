@@ -23,6 +23,7 @@ from rclpy.task import Future
 from spatialpin_ros.errors import ExecutionError, SpatialPinError
 from spatialpin_ros.execution import StopSignal
 from spatialpin_ros.nodes.qos import SERVICE
+from spatialpin_ros.nodes.servers import Acquaintances
 
 Result = TypeVar("Result")
 POLL_S = 0.02
@@ -130,8 +131,17 @@ def wake(done: Future[Any]) -> None:
     done.add_done_callback(lambda _: None)
 
 
-def wait_for(future: Future[Any], timeout_s: float, what: str, cancel: StopSignal | None = None) -> Any:
+def wait_for(
+    future: Future[Any],
+    timeout_s: float,
+    what: str,
+    cancel: StopSignal | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Any:
     """Wait on a worker thread for a future that the executor's thread completes.
+
+    Args:
+        check: called again and again; raises when waiting is in vain.
 
     Raises:
         ExecutionError: when it is not completed in time, or `cancel` is set first.
@@ -144,6 +154,7 @@ def wait_for(future: Future[Any], timeout_s: float, what: str, cancel: StopSigna
             raise ExecutionError(f"gave up waiting for {what}: cancelled")
         if time.monotonic() > deadline:
             raise ExecutionError(f"{what} did not answer within {timeout_s:.1f} s; is its node running?")
+        check()
     return future.result()
 
 
@@ -162,18 +173,23 @@ class ServiceCaller:
     """Calls one service from a worker thread."""
 
     def __init__(self, node: Node, kind: Any, name: str) -> None:
-        self.name = name
+        self.name, self._servers = name, Acquaintances(node)
         self._client: Any = node.create_client(
             kind, name, qos_profile=SERVICE, callback_group=ReentrantCallbackGroup()
         )
 
     def __call__(self, request: Any, timeout_s: float, cancel: StopSignal | None = None) -> Any:
-        """Call and return the response; raises ExecutionError when there is no answer in time."""
+        """Call and return the response.
+
+        Raises:
+            ExecutionError: when there is no answer in time; a ServerLostError once none can come any more.
+        """
         if not self._client.wait_for_service(min(timeout_s, 10.0)):
             raise ExecutionError(f"service {self.name} is not there; is its node running?")
+        server = self._servers.server(self.name, self._client.service_is_ready)
         future = self._client.call_async(request)
         try:
-            return wait_for(future, timeout_s, f"service {self.name}", cancel)
+            return wait_for(future, timeout_s, f"service {self.name}", cancel, server.check)
         except ExecutionError:
             self._client.remove_pending_request(future)
             raise

@@ -91,12 +91,9 @@ class Graph:
         return "\n".join(f"--- {name}\n{self.processes.tail(name)}" for name in self.processes.logs)
 
     def call(self, kind, name, request=None, limit_s: float = WAIT_S):
-        client = self.node.create_client(kind, name)
-        assert client.wait_for_service(WAIT_S), f"{name} is not there; logs:\n{self.logs()}"
-        try:
-            return self.session.result(client.call_async(request or kind.Request()), limit_s, name)
-        finally:
-            self.node.destroy_client(client)
+        ready = lambda: self.session.service_is_ready(name, kind)  # noqa: E731
+        self.session.wait_until(ready, WAIT_S, f"{name} is not there; logs:\n{self.logs()}")
+        return self.session.call(name, kind, request or kind.Request(), limit_s)
 
     def trigger(self, name: str):
         return self.call(Trigger, name)

@@ -19,6 +19,7 @@ from spatialpin_ros.conversions import outcome_to_msg
 from spatialpin_ros.errors import BackendError, ExecutionError
 from spatialpin_ros.nodes import client as client_module
 from spatialpin_ros.nodes.client import GraphClient, Limits
+from spatialpin_ros.nodes.servers import ServerLostError
 from spatialpin_ros.outcome import Outcome
 
 DONE = Outcome("t1", "succeeded", "stacked")
@@ -34,7 +35,14 @@ class Session:
     def health(self):
         assert self.started
 
-    def result(self, future, limit_s, what):
+    def server(self, service, is_ready):
+        def check():
+            if not is_ready():
+                raise ServerLostError(f"{service} is gone")
+
+        return SimpleNamespace(check=check)
+
+    def result(self, future, limit_s, what, check):
         if not future.done():
             raise BackendError(f"{what} did not answer")
         return future.result()
@@ -102,11 +110,13 @@ def test_a_silent_execution_is_cancelled_before_it_is_given_up(client, states):
     assert client._execute.handle.cancelled == 1
 
 
-def test_nobody_can_approve_once_the_executor_is_gone(client):
+@pytest.mark.parametrize("state", [TaskProgress.WAITING_FOR_APPROVAL, TaskProgress.EXECUTING])
+def test_an_executor_that_is_gone_is_not_waited_for(client, state):
     server = client._execute
-    server.states, server.alive = [TaskProgress.WAITING_FOR_APPROVAL], False
-    with pytest.raises(ExecutionError, match="gone"):
+    server.states, server.alive = [state], False
+    with pytest.raises(ExecutionError, match="gone; stop the arm by hand"):
         execute(client)
+    assert server.handle.cancelled == 0
 
 
 def test_a_cancelled_execution_is_given_a_moment_to_end(client):
