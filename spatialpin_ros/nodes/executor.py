@@ -30,7 +30,7 @@ from spatialpin_ros.nodes.arm import RosArm, RosGripper
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
 from spatialpin_ros.nodes.parameters import ROBOT, Parameter, declare
 from spatialpin_ros.nodes.plan_guard import PlanGuards
-from spatialpin_ros.nodes.qos import ACTION_SERVICES, LATCHED, RELIABLE, SERVICE
+from spatialpin_ros.nodes.qos import ACTION_SERVICES, OUTCOMES, RELIABLE, SERVICE
 from spatialpin_ros.nodes.stages import StageServices
 from spatialpin_ros.nodes.support import Worker, now_s, run
 from spatialpin_ros.nodes.task_runner import Ended, Job, Settings, TaskRunner, Told
@@ -85,7 +85,7 @@ class ExecutorNode(Node):
         self._queue_size: int = values["queue_size"]
         self._count = 0
         self._progress_topic = self.create_publisher(TaskProgress, "~/progress", RELIABLE)
-        self._outcome_topic = self.create_publisher(OutcomeMsg, "~/outcome", LATCHED)
+        self._outcome_topic = self.create_publisher(OutcomeMsg, "~/outcome", OUTCOMES)
         group = ReentrantCallbackGroup()
         serving: Any = {"qos_profile": SERVICE, "callback_group": group}
         self.create_service(RequestTask, "~/request_task", self._request, **serving)

@@ -19,8 +19,16 @@ LATCHED = QoSProfile(
 )
 """The newest of something that latecomers need: scenes, plans, the robot's description."""
 
+OUTCOMES = QoSProfile(
+    depth=20,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Latched, but every one counts: stopping a queue of tasks ends them all at once."""
+
 RELIABLE = QoSProfile(depth=20, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
-"""What is published and must arrive: progress, outcomes, joint states."""
+"""What is published and must arrive: progress, joint states."""
 
 SERVICE = QoSProfile(depth=1000, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 """Services and their clients. Of requests that come faster than they are taken, a server keeps as many as its history

@@ -27,6 +27,7 @@ from spatialpin_ros.nodes.servers import Acquaintances
 
 Result = TypeVar("Result")
 POLL_S = 0.02
+SERVICE_LIMIT_S = 10.0
 
 
 def run(make: Callable[[], Any]) -> None:
@@ -184,8 +185,13 @@ class ServiceCaller:
         Raises:
             ExecutionError: when there is no answer in time; a ServerLostError once none can come any more.
         """
-        if not self._client.wait_for_service(min(timeout_s, 10.0)):
-            raise ExecutionError(f"service {self.name} is not there; is its node running?")
+        deadline = time.monotonic() + min(timeout_s, SERVICE_LIMIT_S)
+        while not self._client.service_is_ready():
+            if cancel is not None and cancel.is_set():
+                raise ExecutionError(f"gave up waiting for service {self.name}: cancelled")
+            if time.monotonic() > deadline:
+                raise ExecutionError(f"service {self.name} is not there; is its node running?")
+            time.sleep(POLL_S)
         server = self._servers.server(self.name, self._client.service_is_ready)
         future = self._client.call_async(request)
         try:

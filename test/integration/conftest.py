@@ -21,7 +21,7 @@ from std_srvs.srv import Trigger
 
 from spatialpin_ros.demo.processes import NodeCommand, NodeProcesses, free_domain, node_environment
 from spatialpin_ros.nodes.joint_states import JointStateMonitor
-from spatialpin_ros.nodes.qos import LATCHED, RELIABLE
+from spatialpin_ros.nodes.qos import OUTCOMES, RELIABLE
 from spatialpin_ros.nodes.session import GraphSession
 
 WAIT_S = 60.0
@@ -60,7 +60,7 @@ class Graph:
             self.session = GraphSession(self.domain)
             self.node = self.session.node
             self.node.create_subscription(TaskProgress, "/executor/progress", self._on_progress, RELIABLE)
-            self.node.create_subscription(Outcome, "/executor/outcome", self._on_outcome, LATCHED)
+            self.node.create_subscription(Outcome, "/executor/outcome", self._on_outcome, OUTCOMES)
             self._execute = ActionClient(self.node, ExecuteTask, "/executor/execute_task")
             self.session.start()
         except BaseException:

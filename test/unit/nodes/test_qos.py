@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("rclpy")
 
 from rclpy.executors import SingleThreadedExecutor
+from spatialpin_interfaces.msg import Outcome
 from spatialpin_interfaces.srv import CaptureScene, RequestTask
+from std_srvs.srv import Trigger
 
 from spatialpin_ros.nodes import qos
 from spatialpin_ros.nodes.executor import ExecutorNode
@@ -67,6 +69,30 @@ def test_a_burst_of_requests_is_answered_to_the_last(serve, ros_domain_id, node,
         refused = [reply for reply in replies if not reply.accepted]
         assert len(refused) >= COUNT // 2
         assert all("tasks are waiting already" in reply.message for reply in refused)
+
+
+def test_every_outcome_of_a_queue_that_is_stopped_arrives(serve, ros_domain_id):
+    serve(ExecutorNode)
+    session, told, ids, all_told = GraphSession(ros_domain_id), set(), set(), threading.Event()
+
+    def on_outcome(message):
+        pause.wait(0.05)
+        told.add(message.task_id)
+        if len(told) == 8:
+            all_told.set()
+
+    pause = threading.Event()
+    session.node.create_subscription(Outcome, "/executor/outcome", on_outcome, qos.OUTCOMES)
+    session.start()
+    try:
+        for _ in range(8):
+            reply = session.call("/executor/request_task", RequestTask, RequestTask.Request(), 20.0)
+            ids.add(reply.task_id)
+        assert session.call("/executor/stop", Trigger, Trigger.Request(), 20.0).success
+        all_told.wait(20.0)
+    finally:
+        session.close()
+    assert told == ids
 
 
 def _calls(path):
