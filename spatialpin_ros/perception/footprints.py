@@ -213,7 +213,8 @@ def fit_circle(evidence: FloatArray, weights: FloatArray, reach: FloatArray) -> 
         error = distance - radius
         jacobian[:, :2] = -offset / distance[:, None]
         scaled = jacobian * (trust / np.maximum(np.abs(error), 0.001))[:, None]
-        step = np.linalg.solve(scaled.T @ jacobian + ridge, -(scaled.T @ error))
+        normal = scaled.T @ jacobian
+        step = np.linalg.solve(normal + np.trace(normal) * ridge, -(scaled.T @ error))
         centre, radius = centre + step[:2], radius + float(step[2])
     distance = np.abs(np.sqrt(((local - centre) ** 2).sum(axis=1)) - radius)
     angle = np.arctan2(local[:, 1] - centre[1], local[:, 0] - centre[0])

@@ -20,6 +20,7 @@ from spatialpin_ros.perception.configuration import PerceptionConfig
 from spatialpin_ros.perception.fusion import SceneFuser
 from spatialpin_ros.perception.known_objects import is_meant, with_known_models
 from spatialpin_ros.perception.learned.modules import Modules
+from spatialpin_ros.perception.leftovers import leftover_notes
 from spatialpin_ros.perception.nouns import with_nouns
 from spatialpin_ros.perception.reconstruct import reconstruct
 from spatialpin_ros.perception.remembered import RememberedBodies
@@ -131,7 +132,9 @@ class Perception:
         wanted = self._wanted(frame.color, names, notes)
         if wanted:
             scene = self._by_name(scene, frame, wanted, robot, several, notes)
-        return Perceived(self._refined(scene, frame, wanted, notes), frame, tuple(notes))
+        scene = self._refined(scene, frame, wanted, notes)
+        notes += leftover_notes(scene, self._options.min_object_pixels)
+        return Perceived(scene, frame, tuple(notes))
 
     def _seen(self, frame: CameraFrame, robot: RobotBody | None) -> tuple[Scene, bool]:
         """What geometry makes of the newest views between which nothing moved, and whether they are several."""

@@ -24,15 +24,10 @@ from spatialpin_ros.perception.options import PerceptionOptions
 from spatialpin_ros.perception.parts import join_parts
 from spatialpin_ros.perception.plane import Plane, fit_plane, outline, table_pose
 from spatialpin_ros.perception.plateaus import find_plateaus, level_pixels, split_regions
-from spatialpin_ros.perception.segmentation import (
-    absorb_decals,
-    doubtful_pixels,
-    drop_small,
-    grow_by_color,
-    segment,
-)
+from spatialpin_ros.perception.segmentation import doubtful_pixels, grow_by_color
 from spatialpin_ros.perception.self_filter import robot_mask
 from spatialpin_ros.perception.statistics import quantile
+from spatialpin_ros.perception.texture import find_bodies
 from spatialpin_ros.perception.timing import StepClock
 from spatialpin_ros.robot_body import RobotBody
 from spatialpin_ros.scene import TABLE, Scene, SupportSurface
@@ -176,10 +171,9 @@ def find_regions(
         )
     depth, height = smoothed(grid.camera.depth, grid.valid), smoothed(grid.z, grid.valid)
     step = max(options.depth_step_m, 2.5 * grid.pixel_m) + 3.0 * noise_m
-    min_pixels = options.min_object_pixels
-    count, labels = segment(inside, depth, grid.camera.color, step, options.chroma_step)
-    count, labels, fragments = drop_small(count, labels, min_pixels)
-    labels = absorb_decals(count, labels, fragments, depth, step)
+    count, labels = find_bodies(
+        inside, depth, grid.camera.color, step, options.chroma_step, options.min_object_pixels
+    )
     clock.note("segment")
     level = level_pixels(grid, height, labels)
     patches, plateaus = find_plateaus(grid, height, labels, level, noise_m)

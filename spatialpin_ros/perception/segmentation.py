@@ -16,7 +16,7 @@ _NO_NEIGHBOUR = 10_000
 _DARK = 40.0
 
 
-def chromaticity(color: UInt8Array) -> Float32Array:
+def chromaticity(color: UInt8Array | Float32Array) -> Float32Array:
     """(h, w, 2) opponent colour divided by brightness: about the same on lit and shaded sides of one object.
 
     Args:
@@ -25,7 +25,7 @@ def chromaticity(color: UInt8Array) -> Float32Array:
     return np.stack(_opponents(color), axis=-1)
 
 
-def _opponents(color: UInt8Array) -> tuple[Float32Array, Float32Array]:
+def _opponents(color: UInt8Array | Float32Array) -> tuple[Float32Array, Float32Array]:
     red, green, blue = (np.ascontiguousarray(color[..., i]).astype(np.float32) for i in range(3))
     scale = red + green
     yellow = np.float32(0.5) * scale
@@ -61,32 +61,43 @@ def linked_regions(inside: BoolArray, link_right: BoolArray, link_down: BoolArra
     return int(count) - 1, np.ascontiguousarray(labels[::2, ::2])
 
 
-def segment(
-    inside: BoolArray, depth: Float32Array, color: UInt8Array, depth_step_m: float, chroma_step: float
-) -> tuple[int, Int32Array]:
-    """Split foreground pixels into regions that are continuous in depth and of one chromaticity.
+def neighbours(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of the first and of the second pixel of all pairs side by side (axis 1) or one below the other (0)."""
+    before = (slice(None),) * axis
+    return (*before, slice(None, -1)), (*before, slice(1, None))
+
+
+def depth_links(inside: BoolArray, depth: Float32Array, depth_step_m: float) -> tuple[BoolArray, BoolArray]:
+    """(h, w - 1) and (h - 1, w) whether neighbours to the right and below are both inside and alike in depth.
 
     Args:
         inside: (h, w) foreground.
         depth: (h, w) smoothed z-depth [m].
-        color: (h, w, 3) uint8 RGB.
         depth_step_m: largest step between neighbours [m].
-        chroma_step: smallest change of chromaticity that cuts.
+    """
+    links = []
+    for axis in (1, 0):
+        first, second = neighbours(axis)
+        joined = inside[first] & inside[second]
+        joined &= np.abs(depth[first] - depth[second]) < depth_step_m
+        links.append(joined)
+    return links[0], links[1]
 
-    Returns:
-        Number of regions and (h, w) labels, 0 outside.
+
+def chroma_links(color: UInt8Array | Float32Array, chroma_step: float) -> tuple[BoolArray, BoolArray]:
+    """(h, w - 1) and (h - 1, w) whether neighbours to the right and below are alike in chromaticity.
+
+    Args:
+        color: (h, w, 3) RGB, 0 to 255.
+        chroma_step: smallest change of chromaticity that cuts.
     """
     opponents = _opponents(color)
     links = []
     for axis in (1, 0):
-        first = (slice(None),) * axis + (slice(None, -1),)
-        second = (slice(None),) * axis + (slice(1, None),)
-        joined = inside[first] & inside[second]
-        joined &= np.abs(depth[first] - depth[second]) < depth_step_m
+        first, second = neighbours(axis)
         change = [(plane[first] - plane[second]) ** 2 for plane in opponents]
-        joined &= change[0] + change[1] < chroma_step**2
-        links.append(joined)
-    return linked_regions(inside, links[0], links[1])
+        links.append(change[0] + change[1] < chroma_step**2)
+    return links[0], links[1]
 
 
 def drop_small(count: int, labels: Int32Array, min_pixels: int) -> tuple[int, Int32Array, BoolArray]:
@@ -166,32 +177,3 @@ def doubtful_pixels(labels: Int32Array, depth: Float32Array, step_m: float, reac
         doubtful[first] |= edge
         doubtful[second] |= edge
     return doubtful
-
-
-def absorb_decals(
-    count: int, labels: Int32Array, fragments: BoolArray, depth: Float32Array, step_m: float
-) -> Int32Array:
-    """Give small fragments to the region they share most of their depth-continuous border with.
-
-    Args:
-        count: number of regions.
-        labels: (h, w) regions, 0 elsewhere.
-        fragments: (h, w) pixels of regions that were too small to stand alone.
-        depth: (h, w) z-depth [m].
-        step_m: largest step in depth across a shared border [m].
-    """
-    if not fragments.any():
-        return labels
-    pieces_count, pieces = cv2.connectedComponents(
-        fragments.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S
-    )
-    votes = np.zeros((pieces_count, count + 1))
-    for axis in (0, 1):
-        first = (slice(None),) * axis + (slice(None, -1),)
-        second = (slice(None),) * axis + (slice(1, None),)
-        close = np.abs(depth[first] - depth[second]) < step_m
-        for inner, outer in ((first, second), (second, first)):
-            touching = close & (pieces[inner] > 0) & (labels[outer] > 0)
-            np.add.at(votes, (pieces[inner][touching], labels[outer][touching]), 1.0)
-    winner = np.where(votes.sum(axis=1) >= 2.0, votes.argmax(axis=1), 0).astype(np.int32)
-    return np.where(pieces > 0, winner[pieces], labels).astype(np.int32, copy=False)
