@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extents of boxes whose far side is hidden: the likeliest ones that no free line of sight contradicts."""
+"""What hides behind and below other things: far sides of boxes, and tops below what overhangs them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from spatialpin_ros.arrays import FloatArray
 from spatialpin_ros.perception.evidence import Evidence
 from spatialpin_ros.perception.grid import TableGrid
-from spatialpin_ros.perception.models import Solid
-from spatialpin_ros.perception.support import ON_TABLE, find_supporters
+from spatialpin_ros.perception.models import Solid, fit_upright
+from spatialpin_ros.perception.support import MOST_OVERLAP, ON_TABLE, find_supporters, under_share
 
 _CUBE_TOLERANCE = 0.15
 _STEPS = 12
+_RAISED_M, _RAISED_NOISE = 0.002, 4.0
 
 
 def settle(
-    grid: TableGrid, solids: Sequence[Solid], evidence: Sequence[Evidence], noise_m: float
+    grid: TableGrid,
+    solids: Sequence[Solid],
+    evidence: Sequence[Evidence],
+    noise_m: float,
+    prism_residual_m: float,
 ) -> tuple[list[Solid], list[int]]:
     """Find what carries each solid and complete what is hidden; twice, as each helps the other.
 
@@ -27,6 +33,7 @@ def settle(
         solids: primitives in the table frame.
         evidence: what was seen of each.
         noise_m: standard deviation of depth [m].
+        prism_residual_m: see `fit_solid`.
 
     Returns:
         The completed solids, and the index of what carries each as `find_supporters` gives it.
@@ -34,8 +41,42 @@ def settle(
     completed, supporters = list(solids), [ON_TABLE] * len(solids)
     for _ in range(2):
         supporters = find_supporters(grid, completed, evidence, 0.010 + 3.0 * noise_m)
-        completed = complete_hidden(grid, solids, supporters)
+        raised = raise_tops(solids, evidence, supporters, noise_m, prism_residual_m)
+        completed = complete_hidden(grid, raised, supporters)
     return completed, supporters
+
+
+def raise_tops(
+    solids: Sequence[Solid],
+    evidence: Sequence[Evidence],
+    supporters: Sequence[int],
+    noise_m: float,
+    prism_residual_m: float,
+) -> list[Solid]:
+    """Fit anew what is seen only below something that overhangs it: it reaches up to the bottom of that.
+
+    Args:
+        solids: primitives in the table frame.
+        evidence: what was seen of each.
+        supporters: index of what carries each, negative for the table.
+        noise_m: standard deviation of depth [m].
+        prism_residual_m: see `fit_solid`.
+    """
+    raised = list(solids)
+    for i, j in enumerate(supporters):
+        if j < 0:
+            continue
+        bottom = solids[i].bottom_m if solids[i].fixed_height else evidence[i].bottom_m
+        too_low = raised[j].top_m < bottom - _RAISED_M - _RAISED_NOISE * noise_m
+        if too_low and under_share(evidence[j], solids[i]) > MOST_OVERLAP:
+            raised[j] = fit_upright(_below(evidence[j], bottom), noise_m, prism_residual_m)
+    return raised
+
+
+def _below(seen: Evidence, top_m: float) -> Evidence:
+    """The evidence on something whose top is out of sight at a known height: every point is on a side."""
+    xy = seen.points[:, :2].astype(np.float64)
+    return replace(seen, top_m=top_m, sides=xy, rim=np.zeros((0, 2)), reach=xy)
 
 
 def complete_hidden(grid: TableGrid, solids: Sequence[Solid], supporters: Sequence[int]) -> list[Solid]:

@@ -141,7 +141,7 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
     """
     points = thin(evidence.points.astype(np.float64), _FIT_POINTS)
     prism = _fit_prism(evidence, points, noise_m)
-    enough = 0.68 * noise_m + 0.0006
+    enough = _enough(noise_m)
     resting = _ball(prism, evidence, points, noise_m) or _resting(prism, evidence, points, noise_m)
     # The residual of what rests is a mean, that of the others a median.
     if resting is not None and resting.residual_m < _MEAN * enough:
@@ -149,9 +149,23 @@ def fit_solid(evidence: Evidence, noise_m: float, prism_residual_m: float) -> So
     if prism.residual_m > enough:
         tapered = _tapered(evidence, points, noise_m)
         prism = tapered or resting or _rounder(prism, evidence, points, noise_m)
-    if prism.residual_m > max(prism_residual_m, 2.0 * enough) and not prism.fixed_height:
-        prism = replace(prism, shape="unknown")
-    return prism
+    return _doubted(prism, noise_m, prism_residual_m)
+
+
+def fit_upright(evidence: Evidence, noise_m: float, prism_residual_m: float) -> Solid:
+    """The upright box or cylinder that explains an object best; see `fit_solid`."""
+    prism = _fit_prism(evidence, thin(evidence.points.astype(np.float64), _FIT_POINTS), noise_m)
+    return _doubted(prism, noise_m, prism_residual_m)
+
+
+def _doubted(solid: Solid, noise_m: float, prism_residual_m: float) -> Solid:
+    if solid.residual_m > max(prism_residual_m, 2.0 * _enough(noise_m)) and not solid.fixed_height:
+        return replace(solid, shape="unknown")
+    return solid
+
+
+def _enough(noise_m: float) -> float:
+    return 0.68 * noise_m + 0.0006
 
 
 def _fit_prism(evidence: Evidence, points: FloatArray, noise_m: float) -> Solid:

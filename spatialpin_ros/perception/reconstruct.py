@@ -120,7 +120,7 @@ def scene_of_regions(
     """
     candidates = fit_regions(grid, regions, options, noise_m, clock)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    solids, supporters = settle(grid, solids, evidence, noise_m)
+    solids, supporters = settle(grid, solids, evidence, noise_m, options.prism_residual_m)
     candidates = [replace(c, solid=solid) for c, solid in zip(candidates, solids, strict=True)]
     clock.note("support")
     scene = assemble(frame, grid, table, candidates, supporters, regions.leftover, options, noise_m)

@@ -14,7 +14,7 @@ from spatialpin_ros.perception.models import Solid
 
 ON_TABLE, FLOATING = -1, -2
 _MIN_OVERLAP = 0.2
-_MOST_OVERLAP = 0.6
+MOST_OVERLAP = 0.6
 _ABOVE_TABLE_M = 0.012
 _FLOATING_M = 0.025
 _SEE_THROUGH = 0.25
@@ -57,23 +57,24 @@ def find_supporters(
         bottom = solid.bottom_m if solid.fixed_height else seen.bottom_m
         carrier = _carrier(i, solids, bottom, tolerance_m)
         if carrier == ON_TABLE:
-            carrier = _hidden_carrier(grid, i, solids, seen, bottom)
+            carrier = _hidden_carrier(grid, i, solids, evidence, bottom, tolerance_m)
         if (
             carrier == ON_TABLE
             and bottom > _FLOATING_M
-            and _see_through_share(grid, seen, 0.0, bottom) > _SEE_THROUGH
+            and _see_through_share(grid, _sample(seen), 0.0, bottom) > _SEE_THROUGH
         ):
             carrier = FLOATING
         carriers.append(carrier)
     return carriers
 
 
-def _see_through_share(grid: TableGrid, seen: Evidence, floor_m: float, bottom_m: float) -> float:
-    """Share of what lies under the seen points, from their bottom down to a floor, that the camera sees through.
+def _see_through_share(grid: TableGrid, xy: FloatArray, floor_m: float, bottom_m: float) -> float:
+    """Share of what lies under seen points (N, 2), from their bottom down to a floor, that the camera sees through.
 
     Under the points, not under the primitive: a box around an L is not filled.
     """
-    xy = seen.points[:: max(1, len(seen.points) // _SAMPLE), :2].astype(np.float64)
+    if not len(xy):
+        return 0.0
     levels = floor_m + (bottom_m - floor_m) * np.array([0.15, 0.4, 0.65])
     points = np.concatenate([np.column_stack([xy, np.full(len(xy), z)]) for z in levels])
     return float(grid.sees_behind(points).mean())
@@ -93,7 +94,7 @@ def _carrier(i: int, solids: Sequence[Solid], bottom_m: float, tolerance_m: floa
         return j
     slivers = [(overlap_share(solids[i], _behind_sliver(solids[j], solids[i])), j) for _, j in candidates]
     overlap, j = max(slivers, default=(0.0, ON_TABLE))
-    return j if overlap >= _MOST_OVERLAP else ON_TABLE
+    return j if overlap >= MOST_OVERLAP else ON_TABLE
 
 
 def _behind_sliver(lower: Solid, upper: Solid) -> Solid:
@@ -110,19 +111,39 @@ def _behind_sliver(lower: Solid, upper: Solid) -> Solid:
     return lower
 
 
-def _hidden_carrier(grid: TableGrid, i: int, solids: Sequence[Solid], seen: Evidence, bottom_m: float) -> int:
-    """Highest solid under most of the footprint, where the contact is out of sight, as from above; else `ON_TABLE`.
+def _hidden_carrier(
+    grid: TableGrid,
+    i: int,
+    solids: Sequence[Solid],
+    evidence: Sequence[Evidence],
+    bottom_m: float,
+    tolerance_m: float,
+) -> int:
+    """Highest solid under the footprint, where the contact is out of sight, as from above; else `ON_TABLE`.
 
-    What is seen over another solid cannot reach through it to the table.
+    What is seen over another solid cannot reach through it to the table, nor what is broader than its carrier, which
+    is then seen only below the overhang and looks too low.
     """
     below = [
         (other.top_m, j)
         for j, other in enumerate(solids)
         if j != i
-        and _ABOVE_TABLE_M < other.top_m < bottom_m
-        and overlap_share(solids[i], other) > _MOST_OVERLAP
+        and _ABOVE_TABLE_M < other.top_m < bottom_m + tolerance_m
+        and max(overlap_share(solids[i], other), overlap_share(other, solids[i])) > MOST_OVERLAP
     ]
     top, j = max(below, default=(0.0, ON_TABLE))
-    if j == ON_TABLE or _see_through_share(grid, seen, top, bottom_m) > _SEE_THROUGH:
-        return ON_TABLE
-    return j
+    if j == ON_TABLE or top > bottom_m:
+        return j
+    xy = np.concatenate([_sample(evidence[i]), _sample(evidence[j])])
+    shared = xy[_inside(xy, solids[i].polygon) & _inside(xy, solids[j].polygon)]
+    return ON_TABLE if _see_through_share(grid, shared, top, bottom_m) > _SEE_THROUGH else j
+
+
+def _sample(seen: Evidence) -> FloatArray:
+    """(N, 2) table x, y of some of the seen points."""
+    return seen.points[:: max(1, len(seen.points) // _SAMPLE), :2].astype(np.float64)
+
+
+def under_share(seen: Evidence, upper: Solid) -> float:
+    """Share of the seen points that lie in the footprint of `upper`."""
+    return float(_inside(_sample(seen), upper.polygon).mean())

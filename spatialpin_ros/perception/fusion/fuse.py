@@ -109,7 +109,7 @@ def _scene_of_views(
     clock.note("join")
     grid = several(views, reference)
     solids, evidence = [c.solid for c in candidates], [c.evidence for c in candidates]
-    solids, supporters = settle(grid, solids, evidence, noise_m)
+    solids, supporters = settle(grid, solids, evidence, noise_m, options.prism_residual_m)
     candidates = [
         with_visibility(candidate, solid, views, group)
         for candidate, solid, group in zip(candidates, solids, groups, strict=True)
