@@ -36,7 +36,7 @@ _LEAST_EVEN = 0.6
 # A region with so much of its outline on one other, without a step in depth, is print on that.
 _ENCLOSED = 0.85
 # A region whose colour borders are longer than this over the root of its area is a stripe, or meets many others.
-_THIN = 5.0
+_THIN = 6.0
 # A face seen at a grazing angle climbs by more than a step from pixel to pixel.
 _GRAZING, _ALIKE = 3.0, 3.0
 _ROUNDS = 8
@@ -223,11 +223,9 @@ def _absorb(
         outer = one != other
         one, other, weight = one[outer], other[outer], meets[outer]
         outline = np.bincount(one, np.maximum(weight, 1.0), count + 1)
-        own = np.bincount(one, weight, count + 1)
         most, target = _largest(count, one, other, weight)
         size = np.bincount(names, sizes, count + 1)
-        crumb = (size < min_pixels) | (own > _THIN * np.sqrt(size))
-        joins = (most >= 2.0) & (crumb | (most > _ENCLOSED * outline))
+        joins = (most >= 2.0) & ((size < min_pixels) | (most > _ENCLOSED * outline))
         if not joins.any():
             break
         names = _groups(count, np.flatnonzero(joins).astype(np.int32), target[joins])[names]

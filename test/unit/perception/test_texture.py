@@ -108,6 +108,18 @@ def test_a_label_is_a_part_of_what_it_is_on(bodies, cast, options, share):
     np.testing.assert_allclose(np.sort(item.size), [0.06, 0.08, 0.08], atol=0.004)
 
 
+def test_what_little_is_seen_between_two_others_is_an_object(bodies, cast, options):
+    """The middle one of a stack, most of whose outline is on its neighbours, is no print on one of them."""
+    truth = [
+        bodies["box"](0.45, 0.0, (0.07, 0.105, 0.055), (230, 110, 160), 0.2),
+        bodies["cylinder"](0.456, 0.01, 0.039, 0.041, GREEN, 0.055),
+        bodies["cylinder"](0.456, 0.009, 0.033, 0.07, (230, 120, 20), 0.096),
+    ]
+    for eye in ((1.25, 0.0, 0.7), (1.0, 0.3, 0.85), (0.9, -0.4, 0.9)):
+        scene = reconstruct(cast(truth, eye=eye), options)
+        assert len(scene.objects) == 3
+
+
 @pytest.mark.parametrize("look", ["noise 15", "checks of 6"])
 def test_nothing_is_left_unsaid(bodies, cast, options, look):
     """What could not be made an object is an obstacle, and the notes tell of it; otherwise they are silent."""
