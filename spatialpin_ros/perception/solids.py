@@ -125,7 +125,11 @@ def fit_resting_cylinder(points: FloatArray, angles_rad: FloatArray) -> LyingCyl
             trusted = (body & (distance <= np.quantile(distance, 0.85, axis=1, keepdims=True))).astype(
                 np.float64
             )
-    cost = (np.minimum(distance, _CAP_M) * body).sum(axis=1) / body.sum(axis=1)
+    count = body.sum(axis=1)
+    # Seen along some directions nothing is left of the body: no such cylinder.
+    cost = np.where(
+        count > 0, (np.minimum(distance, _CAP_M) * body).sum(axis=1) / np.maximum(count, 1), np.inf
+    )
     best = int(np.argmin(cost))
     yaw, middle = float(angles_rad[best]), 0.5 * float(first[best, 0] + last[best, 0])
     x = middle * np.cos(yaw) - centre[best, 0] * np.sin(yaw)

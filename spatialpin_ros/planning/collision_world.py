@@ -86,6 +86,10 @@ class CollisionWorld:
         self._geometry = self._build_geometry()
         self._data, self._placed = robot.model.createData(), self._geometry.createData()
         self._placed.setSecurityMargins(self._geometry, self._margin_matrix(), True, True)
+        # New placements are whatever was in the memory, of which no bounding volume can be made.
+        pin.updateGeometryPlacements(
+            robot.model, self._data, self._geometry, self._placed, pin.neutral(robot.model)
+        )
         manager = _FewClass if len(self.names) <= _FEW_BODIES else _ManyClass
         self._manager = manager(robot.model, self._geometry, self._placed)
         self._manager.update(True)

@@ -44,7 +44,7 @@ def stack(bodies, upper, lower, yaw, twist, offset=(0.0, 0.0)):
 
 
 @pytest.mark.parametrize("eye", EYES, ids=("low", "usual", "side", "steep"))
-@pytest.mark.parametrize(("upper", "lower"), product(UPPERS, LOWERS))
+@pytest.mark.parametrize(("upper", "lower"), list(product(UPPERS, LOWERS)))
 @pytest.mark.parametrize("noise_m", [0.0, 0.001])
 def test_the_upper_ends_where_the_lower_begins(bodies, cast, options, upper, lower, eye, noise_m):
     truth = stack(bodies, upper, lower, yaw=0.3, twist=0.0, offset=(0.003, -0.002))

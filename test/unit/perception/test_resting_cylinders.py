@@ -62,3 +62,9 @@ def test_shade_does_not_change_the_word_of_a_vivid_colour(
 
 def test_dull_orange_is_brown() -> None:
     assert color_word((120, 70, 30)) == color_word((139, 69, 19)) == "brown"
+
+
+def test_points_without_extent_fit_no_cylinder() -> None:
+    points = np.tile([[0.1, 0.2, 0.02]], (30, 1))
+    with np.errstate(invalid="raise", divide="raise"):
+        assert fit_resting_cylinder(points, np.linspace(0.0, 3.0, 8)).residual_m == np.inf

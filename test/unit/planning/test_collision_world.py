@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import coal
 import numpy as np
+import pinocchio as pin
 import pytest
 
 from spatialpin_ros.geometry import OrientedBox, Pose
@@ -164,6 +165,18 @@ def test_densify_keeps_waypoints_and_bounds_the_steps() -> None:
     assert np.linalg.norm(np.diff(dense, axis=0), axis=1).max() <= 0.07 + 1e-12
     for waypoint in path:
         assert np.linalg.norm(dense - waypoint, axis=1).min() < 1e-12
+
+
+def test_a_new_world_knows_where_its_bodies_are(robot: RobotModel, make_scene: Callable) -> None:
+    """Placements that nobody sets are whatever was in the memory, and now and then no box can be put around them."""
+    for _ in range(20):
+        world = world_of(make_scene(), robot)
+        expected = world._geometry.createData()
+        pin.updateGeometryPlacements(
+            robot.model, robot.model.createData(), world._geometry, expected, pin.neutral(robot.model)
+        )
+        for found, placed in zip(world._placed.oMg, expected.oMg, strict=True):
+            np.testing.assert_array_equal(found.homogeneous, placed.homogeneous)
 
 
 def test_verdicts_do_not_depend_on_how_many_bodies_there_are(
